@@ -1,0 +1,1 @@
+"""Vitrina's server: an out-of-the-box recommender for online shops."""

@@ -1,0 +1,186 @@
+"""Structured logs: one line per happening, JSON for machines or colours for people, on standard error.
+
+`set_up(settings)` is called once by each process. Libraries that log through the standard library (uvicorn, ARQ,
+Tortoise) end up in the same stream and form. Lines of one request carry its id, see `request_id`.
+"""
+
+import atexit
+import logging
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from typing import Any, BinaryIO, cast
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor
+
+from server.settings import Settings
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_BUFFER_BYTES = 65_536
+_FLUSH_EVERY_S = 0.25  # how late an ordinary line may reach the stream; warnings and worse are written at once
+_CHATTY = (
+    "faiss.loader",
+    "httpx",
+    "httpcore",
+    "arq.worker",
+    "tortoise",
+    "aiosqlite",
+    "asyncio",
+    "PIL",
+    "python_multipart",
+)
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+_writer: "LineWriter | None" = None
+_fast_requests = False
+_second: tuple[int, str] = (0, "")  # the last second that was written out: most lines share it with others
+
+
+class LineWriter:
+    """Writes whole lines to a binary stream through a buffer, so that a request does not pay for a system call."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self._lock = threading.Lock()
+        threading.Thread(target=self._flush_now_and_then, name="log-flush", daemon=True).start()
+        atexit.register(self.flush)
+
+    def write(self, line: bytes, *, at_once: bool) -> None:
+        """Take one line, without its line end."""
+        with self._lock:
+            self._lines.append(line)
+            self._bytes += len(line)
+            full = at_once or self._bytes > _BUFFER_BYTES
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting. A stream that is gone (a closed pipe) loses lines, never the request."""
+        with self._lock:
+            if not self._lines:
+                return
+            lines, self._lines, self._bytes = self._lines, [], 0
+            try:
+                self._stream.write(b"\n".join(lines) + b"\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+    def _flush_now_and_then(self) -> None:
+        while True:
+            time.sleep(_FLUSH_EVERY_S)
+            self.flush()
+
+
+class _StreamLogger:
+    """What structlog calls at the end of its chain: hands the rendered line to the writer."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self._writer = writer
+
+    def _later(self, line: bytes) -> None:
+        self._writer.write(line, at_once=False)
+
+    def _now(self, line: bytes) -> None:
+        self._writer.write(line, at_once=True)
+
+    debug = info = msg = _later
+    warning = warn = error = exception = critical = fatal = _now
+
+
+class _Forward(logging.Handler):
+    """Takes what libraries log through the standard library to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand over one record; the message is rendered here, its arguments are not kept."""
+        happening: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            happening["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, record.getMessage(), **happening)
+
+
+def set_up(settings: Settings) -> None:
+    """Configure the logs of this process."""
+    global _writer, _fast_requests  # one process has one standard error
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    _writer = _writer or LineWriter(cast(BinaryIO, sys.stderr.buffer))
+    for_people = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    _fast_requests = not for_people and level <= logging.INFO
+    structlog.configure(
+        processors=_processors(for_people=for_people),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _StreamLogger(cast(LineWriter, _writer)),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Forward()], level=level, force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "arq"):
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+
+
+def request_line(fields: dict[str, Any]) -> None:
+    """Write the line of one request: the same as `info("request", **fields)`, at a quarter of the cost where lines are
+    JSON. `fields` is used up.
+    """
+    if not _fast_requests:
+        structlog.get_logger().info("request", **fields)
+        return
+    _with_time(None, "info", fields)
+    fields["level"] = "info"
+    fields["event"] = "request"
+    cast(LineWriter, _writer).write(_encode(fields), at_once=False)
+
+
+def flush() -> None:
+    """Write every line that still waits; a process calls it before it ends."""
+    if _writer is not None:
+        _writer.flush()
+
+
+def _processors(*, for_people: bool) -> list[Processor]:
+    shared: list[Processor] = [structlog.processors.add_log_level, _with_request_id]
+    if for_people:
+        # the plain form: others print local variables, and with them keys
+        console = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        return [*shared, structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), _as_bytes(console)]
+    return [*shared, _with_time, structlog.processors.format_exc_info, _as_json]
+
+
+def _with_request_id(_logger: Any, _method: str, happening: EventDict) -> EventDict:
+    current = request_id.get()
+    if current and "request_id" not in happening:
+        happening["request_id"] = current
+    return happening
+
+
+def _with_time(_logger: Any, _method: str, happening: EventDict) -> EventDict:
+    global _second
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    if _second[0] != seconds:
+        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+    happening["time"] = f"{_second[1]}.{milliseconds:03}Z"
+    return happening
+
+
+def _as_json(_logger: Any, _method: str, happening: EventDict) -> bytes:
+    try:
+        return _encode(happening)
+    except (TypeError, ValueError):
+        return _encode({key: str(value) for key, value in happening.items()})
+
+
+def _as_bytes(render: Any) -> Processor:
+    def rendered(logger: Any, method: str, happening: EventDict) -> bytes:
+        return str(render(logger, method, happening)).encode("utf-8", "replace")
+
+    return rendered

@@ -1,0 +1,195 @@
+"""Every setting of the server: its name, type, default and meaning, in one place.
+
+Values come from environment variables (`VITRINA_PORT=8080`), then from `vitrina.toml` (`port = 8080`), then from the
+defaults below. `load()` checks them and says what to change; `describe()` is what docs/configuration.md is made from.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+Processes = Annotated[int, Meta(ge=0, le=64)]
+Seconds = Annotated[float, Meta(gt=0, le=600)]
+
+_DEMO_IMAGES = {"/demo/luma/images/": str(Path(__file__).parent / "demo/data/luma/images")}
+
+
+class SettingsError(ValueError):
+    """A setting has a value that Vitrina cannot use; the message names it and says what fits."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """The checked settings of one process."""
+
+    data_folder: str = "vitrina-data"
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    public_url: str = ""
+    database_url: str = ""
+    redis_url: str = ""
+    api_processes: Processes = 0
+    worker_processes: Processes = 1
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    encoder: Literal["auto", "clip", "minilm+visual", "minilm", "visual"] = "auto"
+    clip: str = ""
+    image_folders: dict[str, str] = {}
+    image_max_bytes: Positive = 15_000_000
+    image_max_pixels: Positive = 50_000_000
+    import_max_bytes: Positive = 2_000_000_000
+    fetch_timeout_s: Seconds = 20.0
+    snapshot_memory_mb: Positive = 512
+    search_by_meaning: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("`public_url` must begin with http:// or https://")
+        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("`redis_url` must begin with redis://, rediss:// or unix://")
+        if self.database_url and not self.database_url.startswith(("sqlite://", "postgres://", "postgresql://")):
+            raise ValueError("`database_url` must begin with sqlite:// or postgres://")
+
+    @cached_property
+    def folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.data_folder).expanduser().absolute()
+
+    @property
+    def local_image_folders(self) -> dict[str, str]:
+        """`image_folders`, and the images that come with the demo shop."""
+        return _DEMO_IMAGES | self.image_folders
+
+    @property
+    def base_url(self) -> str:
+        """The address browsers use, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process that shall have the same."""
+        plain = msgspec.to_builtins(self) | {"data_folder": str(self.folder)}
+        return {
+            f"VITRINA_{name.upper()}": value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            for name, value in plain.items()
+        }
+
+
+MEANINGS = {
+    "data_folder": "Folder that holds the embedded database, Redis, uploads, images and snapshots.",
+    "host": "Address the API listens on.",
+    "port": "Port the API listens on.",
+    "public_url": "Address at which browsers reach this server; empty means `http://host:port`.",
+    "database_url": "`postgres://user:password@host/name` or `sqlite:///path`; empty means SQLite in the data folder. "
+    "`DATABASE_URL` is read too.",
+    "redis_url": "`redis://host:6379/0` or `unix:///path`; empty means a Redis server that Vitrina starts itself. "
+    "`REDIS_URL` is read too.",
+    "api_processes": "API processes that `up` starts; 0 means one per core, four at most.",
+    "worker_processes": "Worker processes that `up` starts; 0 when workers run elsewhere.",
+    "log_level": "Least severe log lines to write.",
+    "log_format": "`json` for machines, `console` for people; `auto` takes `console` on a terminal.",
+    "encoder": "How products become vectors. `auto` takes CLIP where its weights are at hand or can be fetched, else "
+    "MiniLM and visual descriptors side by side.",
+    "clip": "CLIP checkpoint: a local folder or a name on the model hub; empty means `openai/clip-vit-base-patch32`.",
+    "image_folders": 'Images whose address begins so are read from a local folder: `{"/media/": "/srv/media"}`.',
+    "image_max_bytes": "Largest image file that is taken in, in bytes.",
+    "image_max_pixels": "Most pixels of an image that is decoded.",
+    "import_max_bytes": "Largest catalog or event file that is taken in, in bytes.",
+    "fetch_timeout_s": "Longest time for one outgoing request, in seconds.",
+    "snapshot_memory_mb": "Memory for loaded snapshots in one API process, in megabytes; past it the shop that was "
+    "asked for longest ago is let go.",
+    "search_by_meaning": "Whether search asks the text encoder on a worker when words alone find little.",
+}
+
+
+class Description(NamedTuple):
+    """One row of the table in docs/configuration.md."""
+
+    name: str
+    variable: str
+    type: str
+    default: str
+    meaning: str
+
+
+def describe() -> list[Description]:
+    """Every setting, in the order of their definition."""
+    return [
+        Description(
+            field.name,
+            f"VITRINA_{field.name.upper()}",
+            _type_name(field.type),
+            _default(field),
+            MEANINGS[field.name],
+        )
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+def load(environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Settings:
+    """Read the settings from the environment and `vitrina.toml` (or the file that `VITRINA_CONFIG` names).
+
+    Raises:
+        SettingsError: a value cannot be used, or a name is unknown.
+    """
+    named = environment.get("VITRINA_CONFIG")
+    path = file or Path(named or "vitrina.toml")
+    if named and not path.exists():
+        raise SettingsError(f"VITRINA_CONFIG names {named}, which does not exist.")
+    values = _from_file(path) if path.exists() else {}
+    values |= _from_environment(environment)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"Settings: {error}. docs/configuration.md lists what fits.") from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name.lower(): environment[name] for name in ("DATABASE_URL", "REDIS_URL") if environment.get(name)
+    }
+    for variable, value in environment.items():
+        name = variable.removeprefix("VITRINA_").lower()
+        if not variable.startswith("VITRINA_") or name == "config" or name.startswith("test_"):
+            continue
+        if name not in MEANINGS:
+            raise SettingsError(f"{variable} is not a setting of Vitrina. docs/configuration.md lists them.")
+        values[name] = _folders(variable, value) if name == "image_folders" else value
+    return values
+
+
+def _folders(variable: str, value: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(value, type=dict[str, str])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f'{variable} must be a JSON object such as {{"/media/": "/srv/media"}}: {error}') from error
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is msgspec.NODEFAULT:
+        return "{}"
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+
+
+def _type_name(declared: Any) -> str:
+    origin = getattr(declared, "__origin__", declared)
+    if origin is Literal:
+        return " \\| ".join(f"`{choice}`" for choice in declared.__args__)
+    if declared == dict[str, str]:
+        return "table of text"
+    names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+    return names[origin]
