@@ -1,0 +1,1 @@
+"""Shops: the tenants, and what is set for each of them."""
