@@ -1,0 +1,1 @@
+"""Reading files that strangers made: what they are, their encoding, their rows with line numbers."""
