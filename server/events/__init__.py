@@ -1,0 +1,1 @@
+"""What shoppers do: taken in durably, remembered for the next answer, read back as histories."""

@@ -1,0 +1,185 @@
+"""Events as interest: what weighs how much, what undoes what, what was bought together. The one place that training
+and serving share, so that a model meets the shoppers it was taught on.
+
+`interest` reads one shopper's recent events for the next answer; `load` reads a whole shop's for learning.
+"""
+
+import math
+from array import array
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.events.recents import MOST, Recent
+from server.shops.models import Shop
+from server.storage import database
+
+# How much each kind of event says about interest: a purchase is 1 (5.5 of the model's design; not tuned per shop).
+WEIGHTS = {
+    "purchase": 1.0,
+    "add_to_wishlist": 0.9,
+    "add_to_cart": 0.8,
+    "view_item": 0.4,
+    "select_item": 0.3,
+}
+# What takes an earlier event on the same item back.
+_UNDOES = {
+    "remove_from_wishlist": frozenset(("add_to_wishlist",)),
+    "remove_from_cart": frozenset(("add_to_cart",)),
+    "refund": frozenset(("purchase",)),
+    "not_interested": frozenset(WEIGHTS),
+}
+_BECAUSE = {
+    "add_to_wishlist": "because-liked",
+    "purchase": "because-bought",
+    "view_item": "because-viewed",
+    "select_item": "because-viewed",
+    "add_to_cart": "",
+}
+_TAKEN = frozenset(("add_to_cart", "purchase"))
+MOST_SEEDS = 24  # on the gift shop's next baskets 24 find a sixth more than 12, and 50 no more
+FADING_STEPS = 4.0  # an event counts 1/e after that many later moments of the same shopper
+_FADED = [math.exp(-step / FADING_STEPS) for step in range(MOST)]
+LATELY_MS = 30 * 24 * 3600 * 1000  # what was bought or put in the cart since then is not shown again
+SESSION_GAP_MS = 30 * 60 * 1000  # a pause after which a visit is a new one, as web analytics has it
+_ROWS_AT_ONCE = 20_000
+_CHUNK = f"""
+SELECT id, time_ms, type, item_id, shopper_id, session_id, transaction_id, event_id FROM events
+WHERE shop_id = {{}} AND (time_ms, id) > ({{}}, {{}}) AND item_id IS NOT NULL
+    AND type IN ({", ".join(f"'{kind}'" for kind in WEIGHTS)})
+ORDER BY time_ms, id LIMIT {{}}
+"""  # noqa: S608 (names of our own)
+
+
+# One item that shows what a shopper likes: its id, a weight in 0..1, and the code of the reason it gives, or "". A
+# plain tuple, as every request makes two dozen of them.
+Seed = tuple[str, float, str]
+
+
+class Interest(NamedTuple):
+    """What recent events say. `seeds`: strongest first; `never`: ids not to show; `known`: ids to show only last."""
+
+    seeds: Sequence[Seed]
+    never: Collection[str]
+    known: Collection[str]
+
+
+def interest(recents: Sequence[Recent], now_ms: int) -> Interest:
+    """The interest of one shopper, from events newest first."""
+    undone: dict[str, set[str]] = {}
+    weights: dict[str, float] = {}  # item id: weight of its strongest event
+    kinds: dict[str, str] = {}  # and that event's type
+    never: set[str] = set()
+    step, moment, lately_ms = -1, -1, now_ms - LATELY_MS
+    for recent in recents:
+        item_id, kind = recent.item_id, recent.type
+        if recent.time_ms != moment:
+            step, moment = step + 1, recent.time_ms  # lines of one order are one moment
+        weight = WEIGHTS.get(kind)
+        if weight is None:
+            undone.setdefault(item_id, set()).update(_UNDOES.get(kind, ()))
+            if kind == "not_interested" and item_id not in weights:
+                never.add(item_id)  # unless the shopper came back to it since
+            continue
+        if undone and kind in undone.get(item_id, ()):
+            continue
+        if moment > lately_ms and kind in _TAKEN:
+            never.add(item_id)
+        weight *= _FADED[step]
+        if weight > weights.get(item_id, 0.0):
+            weights[item_id], kinds[item_id] = weight, kind
+    strongest = sorted(weights, key=weights.__getitem__, reverse=True)[:MOST_SEEDS]
+    seeds = [(item_id, weights[item_id], _BECAUSE[kinds[item_id]]) for item_id in strongest]
+    return Interest(seeds, never, weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """The events of a shop that say something about interest, in the order of time; all arrays are (n,).
+
+    `shoppers` and `visits` are numbers from 0; `baskets` too, -1 where an event is no purchase.
+    """
+
+    rows: NDArray[np.int32]
+    shoppers: NDArray[np.int32]
+    visits: NDArray[np.int32]
+    baskets: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    times_ms: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def newest_ms(self) -> int:
+        """The time of the newest event, 0 when there is none. Ages are counted from here, never from today."""
+        return int(self.times_ms[-1]) if len(self.times_ms) else 0
+
+
+class _Codes(dict[str, int]):
+    """Numbers for texts, in the order in which they first come."""
+
+    def __missing__(self, key: str) -> int:
+        self[key] = number = len(self)
+        return number
+
+
+async def load(
+    shop: Shop, row_of: Callable[[str], int], progress: Callable[[int], Awaitable[None]] | None = None
+) -> Histories:
+    """Read all events of a shop in chunks. `row_of` gives an item's row, -1 for one that is unknown.
+
+    `progress` is told the number of rows read so far.
+    """
+    rows, shoppers, baskets = array("i"), array("i"), array("i")
+    weights, times = array("f"), array("q")
+    known_rows: dict[str, int] = {}
+    shopper_codes, basket_codes = _Codes(), _Codes()
+    read, time_ms, last_id = 0, -(2**62), 0
+    while chunk := await _chunk(shop, time_ms, last_id):
+        for _, time_ms, kind, item_id, shopper_id, session_id, order, event_id in chunk:
+            row = known_rows.get(item_id)
+            if row is None:
+                row = known_rows[item_id] = row_of(item_id)
+            if row < 0:
+                continue
+            rows.append(row)
+            # an event that names nobody is a history of its own: a guest's order still is a basket
+            shoppers.append(shopper_codes[f"u{shopper_id}" if shopper_id else f"s{session_id or order or event_id}"])
+            baskets.append(basket_codes[order or event_id] if kind == "purchase" else -1)
+            weights.append(WEIGHTS[kind])
+            times.append(time_ms)
+        last_id = chunk[-1][0]
+        read += len(chunk)
+        if progress is not None:
+            await progress(read)
+    return _histories(*map(np.asarray, (rows, shoppers, baskets, weights, times)))
+
+
+async def _chunk(shop: Shop, time_ms: int, last_id: int) -> list[Any]:
+    names = ("?",) * 4 if database.is_sqlite() else ("$1", "$2", "$3", "$4")
+    _, rows = await database.reader().execute_query(_CHUNK.format(*names), [shop.id, time_ms, last_id, _ROWS_AT_ONCE])
+    return [tuple(row) for row in rows] if database.is_sqlite() else [tuple(row.values()) for row in rows]
+
+
+def _histories(
+    rows: NDArray[np.int32],
+    shoppers: NDArray[np.int32],
+    baskets: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    times_ms: NDArray[np.int64],
+) -> Histories:
+    return Histories(rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms)
+
+
+def _visits(shoppers: NDArray[np.int32], times_ms: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Numbers of visits: a shopper's events with no long pause between them."""
+    order = np.argsort(shoppers, kind="stable")  # within a shopper in the order of time
+    first = np.diff(shoppers[order], prepend=-1) != 0
+    first |= np.diff(times_ms[order], prepend=0) > SESSION_GAP_MS
+    visits = np.empty(len(order), dtype=np.int32)
+    visits[order] = np.cumsum(first, dtype=np.int32) - 1
+    return visits
