@@ -1,0 +1,52 @@
+"""Searching the vectors of a snapshot: the FAISS index that was chosen by size when the snapshot was built."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Nearest:
+    """One opened index, mapped into memory where its kind allows."""
+
+    def __init__(self, path: Path, kind: str, effort: int) -> None:
+        import faiss  # not at the top: a process that never searches vectors need not load the library
+
+        faiss.omp_set_num_threads(1)  # one query gains nothing from threads, and their waiting costs the others
+        self._faiss: Any = faiss
+        self._kind, self._effort = kind, effort
+        # IFC maps flat codes and graphs, MMAP the lists of IVF; each ignores the other's
+        flag = faiss.IO_FLAG_MMAP if kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
+        self._index = faiss.read_index(str(path), flag)
+
+    def search(
+        self, query: NDArray[np.float32], most: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows (k,) int64 and inner products (k,) float32 of at most `most` products, best first.
+
+        `query` is (d,); `allowed` (n,) leaves out every other row.
+        """
+        parameters, held = self._parameters(allowed)
+        scores, rows = self._index.search(query.reshape(1, -1), most, params=parameters)
+        del held  # kept alive until here: the index holds only a pointer to it
+        found = rows[0] >= 0
+        return rows[0][found], scores[0][found]
+
+    def search_many(self, queries: NDArray[np.float32], most: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The same for queries (q, d): rows and scores (q, most), -1 where fewer were found."""
+        parameters, _ = self._parameters(None)
+        scores, rows = self._index.search(np.ascontiguousarray(queries), most, params=parameters)
+        return rows, scores
+
+    def _parameters(self, allowed: NDArray[np.bool_] | None) -> tuple[Any, Any]:
+        faiss, options, bits, selector = self._faiss, {}, None, None
+        if allowed is not None:
+            bits = np.packbits(allowed, bitorder="little")
+            selector = faiss.IDSelectorBitmap(bits)
+            options["sel"] = selector
+        if self._kind == "ivf":
+            return faiss.SearchParametersIVF(nprobe=self._effort, **options), (bits, selector)
+        if self._kind == "hnsw":
+            return faiss.SearchParametersHNSW(efSearch=self._effort, **options), (bits, selector)
+        return faiss.SearchParameters(**options), (bits, selector)

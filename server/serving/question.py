@@ -1,0 +1,23 @@
+"""What is asked of recommending: one list for one placement."""
+
+import msgspec
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One list asked for. Ids are the shop's own; an id that is unknown counts for nothing."""
+
+    placement: str = "home"
+    item_ids: tuple[str, ...] = ()  # the product of the page, or what is in the cart or was just ordered
+    shopper_id: str | None = None
+    session_id: str | None = None
+    limit: int = 12
+    exclude: tuple[str, ...] = ()
+    category: str | None = None
+    price_min: float | None = None
+    price_max: float | None = None
+    in_stock: bool = True
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the answer depends on who asks."""
+        return self.shopper_id is not None or self.session_id is not None

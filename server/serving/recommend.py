@@ -1,0 +1,206 @@
+"""The way of one request, top to bottom: what to go by, candidates, blend, filters, variety, fallbacks, reasons.
+
+No database on this way, and one round trip to Redis when the request names a shopper or a session.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.events import histories
+from server.events.histories import Interest
+from server.events.recents import Recents
+from server.serving import answers, diversity, placements, ranking, reasons
+from server.serving.answers import Answer
+from server.serving.eligibility import Eligibility
+from server.serving.fallbacks import Filling
+from server.serving.live import Live
+from server.serving.placements import Placement
+from server.serving.question import Question
+from server.serving.ranking import Ranked
+from server.serving.shelf import Shelf
+from server.serving.sources import SOURCES, popular, similar
+from server.serving.sources.asked import Asked, Candidates
+
+MOST_SEEDS = 24  # given items and own ones
+NOBODY = Interest((), (), ())
+
+
+async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Recents) -> Answer:
+    """One list."""
+    live = await shelf.get(shop_id)
+    if not question.is_personal:
+        return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, NOBODY)
+    interest = await _interest(shop_id, question, recents)
+    return _Way(live, question, interest).answer() if live else await _newest(shop_id, question, shelf, interest)
+
+
+async def recommend_page(
+    shop_id: str, questions: Sequence[Question], shelf: Shelf, recents: Recents, *, repeat: bool = False
+) -> list[Answer]:
+    """All lists of a page, in order; unless `repeat`, no product is in two of them."""
+    live = await shelf.get(shop_id)
+    interests: dict[tuple[str | None, str | None], Interest] = {(None, None): NOBODY}
+    shown: list[int | str] = []
+    page: list[Answer] = []
+    for question in questions:
+        who = (question.shopper_id, question.session_id)
+        if who not in interests:
+            interests[who] = await _interest(shop_id, question, recents)
+        if live is None:
+            answer = await _newest(shop_id, question, shelf, interests[who], shown)
+        elif shown or question.is_personal:
+            answer = _Way(live, question, interests[who], shown).answer()
+        else:
+            answer = _anonymous(live, question)
+        page.append(answer)
+        if not repeat:
+            shown += answer.shown
+    return page
+
+
+async def _interest(shop_id: str, question: Question, recents: Recents) -> Interest:
+    done = await recents.of(shop_id, question.shopper_id, question.session_id)
+    return histories.interest(done, time.time_ns() // 1_000_000)
+
+
+def _anonymous(live: Live, question: Question) -> Answer:
+    """The same page asked for again is answered with the same bytes, as long as nothing changed."""
+    known = live.remembered_answer(question)
+    if known is None:
+        known = _Way(live, question, NOBODY).answer()
+        live.remember_answer(question, known)
+    return known
+
+
+async def _newest(
+    shop_id: str, question: Question, shelf: Shelf, interest: Interest, shown: Collection[int | str] = ()
+) -> Answer:
+    """The list of a shop that has no snapshot yet."""
+    found = await shelf.newest.find(shop_id, question, {*interest.never, *map(str, shown)})
+    reason = reasons.fragment("newest")
+    items = [piece for product in found for piece in answers.item(product.card, 0.0, reason)]
+    rest = answers.finish(question.placement, "newest", None, items)
+    return Answer(rest, tuple(product.group_id for product in found))
+
+
+# One product of a list, and why: row, score, code of the reason, position of the seed that brought it (-1: none did).
+# A plain tuple: there are a dozen of them in every request.
+_Chosen = tuple[int, float, str, int]
+
+
+class _Way:
+    """One request on its way. Everything it needs is worked out once, in the order of `answer`."""
+
+    def __init__(self, live: Live, question: Question, interest: Interest, shown: Collection[int | str] = ()) -> None:
+        self.live, self.question = live, question
+        self.placement: Placement = placements.of(question.placement)
+        self.category = live.snapshot.category_of(question.category) if question.category else -1
+        given = list(dict.fromkeys(live.rows_of(question.item_ids))) if question.item_ids else []
+        self.asked, self.because = self._seeds(given, interest)
+        # the product looked at, what is in the cart, what was just ordered
+        self.never = given + [row for row in shown if isinstance(row, int)]
+        self.never += live.rows_of((*question.exclude, *interest.never))
+        # what the shopper knows is shown only where nothing else is left, unless the placement brings it back
+        self.last = [] if "recent" in self.placement.sources else live.rows_of(interest.known)
+        self.eligibility = Eligibility(live, question, self.category)
+
+    def answer(self) -> Answer:
+        """The finished list."""
+        chosen = self._from_sources()
+        if len(chosen) < self.question.limit:
+            chosen += self._from_fallbacks(chosen)
+        strategy = reasons.strategy([code if seed < self.asked.given else "personal" for _, _, code, seed in chosen])
+        model_version = self.live.snapshot.model_version
+        rest = answers.finish(self.question.placement, strategy, model_version, self._items(chosen))
+        return Answer(rest, tuple([one[0] for one in chosen]))
+
+    def _seeds(self, given: list[int], interest: Interest) -> tuple[Asked, list[str]]:
+        """What to go by: given items, equally strong; then the shopper's own, which count less beside given ones.
+
+        And for each the code of the reason it gives by itself, empty where the source's own says more.
+        """
+        rows = given[-MOST_SEEDS:]
+        weights, because = [1.0] * len(rows), [""] * len(rows)
+        count, share = len(rows), self.placement.history if rows else 1.0
+        taken = set(given)
+        row_of = self.live.row_of
+        for item_id, weight, code in interest.seeds[: MOST_SEEDS - count]:
+            row = row_of(item_id)
+            if row >= 0 and row not in taken:
+                taken.add(row)
+                rows.append(row)
+                weights.append(weight * share)
+                because.append(code)
+        weighed = np.array(weights, dtype=np.float32)
+        return Asked(self.live, rows, np.array(rows, dtype=np.intp), weighed, count, self.category), because
+
+    def _from_sources(self) -> list[_Chosen]:
+        sources = self.placement.sources.items()
+        found = [(some, weight) for name, weight in sources if (some := SOURCES[name](self.asked)) is not None]
+        snapshot, left_out = self.live.snapshot, [*self.never, *self.last]
+        ranked = ranking.blend(found, left_out, snapshot.count)
+        rows, scores = self._kept(ranked)
+        if len(rows) < self.question.limit and (more := self._deeper(ranked)) is not None:
+            found.append((more, self.placement.sources.get("similar", 0.0)))
+            ranked = ranking.blend(found, left_out, snapshot.count)
+            rows, scores = self._kept(ranked)
+        if ranked is None or not len(rows):
+            return []
+        picked = diversity.pick(snapshot, rows, scores, self.question.limit, self.placement)
+        shown: list[int] = rows[picked].tolist()
+        voices = [_voice(number, found) for number in ranked.loudest(shown)]
+        return [(row, score, *voice) for row, score, voice in zip(shown, scores[picked].tolist(), voices, strict=True)]
+
+    def _kept(self, ranked: Ranked | None) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Rows that may be shown and their scores, best first; no more than variety is picked from."""
+        if ranked is None:
+            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
+        allowed = self.eligibility.of(ranked.rows)
+        rows, scores = ranked.rows[allowed], ranked.scores[allowed]
+        most = diversity.pool_size(self.question.limit)
+        if len(rows) > most:
+            top = scores.argpartition(len(rows) - most)[-most:]
+            rows, scores = rows[top], scores[top]
+        order = (-scores).argsort()
+        return rows[order], scores[order]
+
+    def _deeper(self, ranked: Ranked | None) -> Candidates | None:
+        """More of what is like the seeds, when filters have left too little of what was worked out beforehand."""
+        if not self.asked.seeds or self.live.snapshot.manifest.index is None:
+            return None
+        allowed = self.eligibility.everywhere()
+        allowed[self.never] = False
+        allowed[self.last] = False
+        if ranked is not None:
+            allowed[ranked.rows] = False
+        return similar.deeper(self.asked, allowed, self.question.limit) if allowed.any() else None
+
+    def _from_fallbacks(self, chosen: list[_Chosen]) -> list[_Chosen]:
+        filling = Filling(self.live, self.placement, self.eligibility, self.never, self.last)
+        taken = {row for row, _, _, _ in chosen}
+        fills = filling.fill(self.question.limit - len(chosen), popular.category_of(self.asked), taken)
+        return [(fill.row, fill.score, fill.reason, -1) for fill in fills]
+
+    def _items(self, chosen: list[_Chosen]) -> list[bytes]:
+        live, seeds, items = self.live, self.asked.seeds, list[bytes]()
+        for row, score, code, seed in chosen:
+            name = b""
+            if seed >= 0 and code != "recent":
+                name = live.name(seeds[seed])
+                code = self.because[seed] or code
+            elif code in reasons.OF_A_CATEGORY:
+                name = live.snapshot.category_names[popular.category_of(self.asked)]
+            items += answers.item(live.card(row), score, reasons.fragment(code, name))
+        return items
+
+
+def _voice(number: int, found: Sequence[tuple[Candidates, float]]) -> tuple[str, int]:
+    """The reason and the position of the seed of candidate `number`, counted through all sources."""
+    for candidates, _ in found:
+        if number < len(candidates.rows):
+            return candidates.reason, candidates.seed(number)
+        number -= len(candidates.rows)
+    raise IndexError(number)

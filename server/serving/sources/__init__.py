@@ -1,0 +1,22 @@
+"""Candidate sources: one retrieval method a file, its line here. Learned models will add theirs.
+
+A source is a function from `Asked` to `Candidates`, or None where it has nothing to say.
+"""
+
+from collections.abc import Callable, Mapping
+
+from server.serving.sources import covisitation, curated, popular, recent, similar
+from server.serving.sources.asked import Asked, Candidates
+
+Source = Callable[[Asked], Candidates | None]
+
+SOURCES: Mapping[str, Source] = {
+    "similar": similar.by_content,
+    "bought": covisitation.bought_together,
+    "viewed": covisitation.viewed_together,
+    "alternatives": curated.alternatives,
+    "complements": curated.complements,
+    "popular": popular.in_shop,
+    "in_category": popular.in_category,
+    "recent": recent.looked_at,
+}

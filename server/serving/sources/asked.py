@@ -1,0 +1,58 @@
+"""What every candidate source is asked, and what it answers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.serving.live import Live
+from server.serving.pairs import Pairs
+
+MOST_CANDIDATES = 320  # per source that goes by seeds: beyond it, more candidates cost time and change no first page
+FEWEST_PER_SEED = 12
+
+
+class Asked(NamedTuple):
+    """The request as sources see it.
+
+    `seeds`: rows to go by, `rows` (s,) the same as an array; the first `given` of them the page named, the rest are
+    the shopper's own, strongest first. `weights` (s,) float32 in 0..1. `category`: the one asked for, -1 for none.
+    """
+
+    live: Live
+    seeds: Sequence[int]
+    rows: NDArray[np.intp]
+    weights: NDArray[np.float32]
+    given: int
+    category: int
+
+
+class Candidates(NamedTuple):
+    """What one source found. `reason` is the code that explains it.
+
+    `rows` (k,) int32, a row may come several times; `scores` (k,) float32 about 0..1; `seeds` (k,) intp: position of
+    the seed that brought each; where `per_seed` is set, each seed in turn brought that many; with neither, none did.
+    """
+
+    rows: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    reason: str
+    seeds: NDArray[np.intp] | None = None
+    per_seed: int = 0
+
+    def seed(self, at: int) -> int:
+        """Position of the seed that brought candidate `at`, -1 for none."""
+        if self.per_seed:
+            return at // self.per_seed
+        return int(self.seeds[at]) if self.seeds is not None else -1
+
+
+def by_seeds(asked: Asked, pairs: Pairs, reason: str) -> Candidates | None:
+    """Candidates from lists of pairs: those of every seed, weighted by the seed."""
+    if not asked.seeds or not pairs.width:
+        return None
+    most = max(FEWEST_PER_SEED, MOST_CANDIDATES // len(asked.seeds))
+    rows, scores = pairs.of(asked.rows, most)
+    scores *= asked.weights[:, None]
+    return Candidates(rows.ravel(), scores.ravel(), reason, per_seed=rows.shape[1])
