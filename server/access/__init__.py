@@ -1,0 +1,1 @@
+"""Who is calling, and what may they do: keys, principals and the policies of routes."""
