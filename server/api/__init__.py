@@ -1,0 +1,20 @@
+"""HTTP in, HTTP out: one file per resource. They parse, ask and answer; they decide nothing.
+
+`RESOURCES` is the registry: each module has `OPERATIONS`. The first ones are the calls that pages make, because a
+request is compared with the routes in this order.
+"""
+
+RESOURCES = (
+    "recommendations",
+    "events",
+    "search",
+    "item_batches",
+    "items",
+    "imports",
+    "tasks",
+    "keys",
+    "shops",
+    "widget",
+    "operations",
+    "docs",
+)

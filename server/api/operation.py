@@ -1,0 +1,208 @@
+"""One operation of the API: what it takes, who may call it, what it answers, and the function that does it.
+
+The same declaration checks requests, and becomes the OpenAPI document. `routes` turns operations into Starlette
+routes; each is an ASGI endpoint of its own, without Request objects, so that the hot calls stay cheap.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from server.access.policies import Policy
+from server.access.principal import Principal
+from server.api import problems
+from server.api.admission import admit
+from server.api.front import RawHeaders, Trace
+from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
+from server.api.services import Services
+from server.shops.models import Shop
+from server.storage import database
+
+MEBIBYTE = 1_048_576
+_json = msgspec.json.Encoder()
+_JSON_HEADERS: RawHeaders = ((b"content-type", b"application/json"), (b"cache-control", b"private, no-store"))
+_PREFLIGHT_HEADERS: RawHeaders = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, Vitrina-Shop, X-Request-Id"),
+    (b"access-control-max-age", b"7200"),  # the most that Chromium honours
+)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer with a status or headers of its own. `body`: a Struct, or bytes that are finished JSON."""
+
+    body: Any
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An answer that is not JSON, as the document describes it."""
+
+    type: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+class Call:
+    """One request, checked: what a handler gets."""
+
+    __slots__ = ("body", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
+
+    def __init__(self, services: Services, scope: Scope, receive: Receive, trace: Trace) -> None:
+        self.services = services
+        self.scope = scope
+        self.receive = receive
+        self.trace = trace
+        self.principal: Principal = NOBODY
+        self.shop_id = ""
+        self.path: dict[str, Any] = scope["path_params"]
+        self.query: Any = None
+        self.body: Any = None
+
+    @property
+    def request(self) -> Request:
+        """The request as Starlette sees it, for the few handlers that stream."""
+        return Request(self.scope, self.receive)
+
+    async def shop(self) -> Shop:
+        """The shop whose key called, or which the operator named."""
+        if not self.shop_id:
+            raise problems.invalid(
+                "/Vitrina-Shop", "Send the header Vitrina-Shop with the id of the shop that is meant."
+            )
+        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader())
+        if shop is None:
+            raise problems.not_found("shop", self.shop_id)
+        return shop
+
+
+NOBODY = Principal("publishable", "", "")
+Handler = Callable[[Call], Awaitable[msgspec.Struct | Answer | Response]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """See the module. `parameters`: types of path parameters that are more than text.
+
+    `answers`: the body's type by status; None for an empty body, `Media` for what is not JSON. `body_streams`: the
+    handler reads the body itself. `body_schema`: what the document says of a body whose fields the handler checks.
+    `form`: the documented Struct of a multipart body.
+    """
+
+    method: str
+    path: str
+    policy: Policy
+    tag: str
+    summary: str
+    handler: Handler
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    query: type[msgspec.Struct] | None = None
+    body: Any = None
+    body_schema: Any = None
+    form: type[msgspec.Struct] | None = None
+    body_types: tuple[str, ...] = ("application/json",)
+    body_max_bytes: int = MEBIBYTE
+    body_streams: bool = False
+    answers: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    problems: tuple[int, ...] = ()
+    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])  # "query", "body", "answer"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.policy, Policy):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{self.method} {self.path} has no policy; nothing here is open by accident")
+        if not self.answers:
+            raise TypeError(f"{self.method} {self.path} does not say what it answers")
+
+    @cached_property
+    def query_reader(self) -> QueryReader | None:
+        """Reads the query string, if the operation takes any."""
+        return QueryReader(self.query) if self.query else None
+
+    @cached_property
+    def decoder(self) -> "msgspec.json.Decoder[Any]":
+        """Reads the JSON body."""
+        return msgspec.json.Decoder(self.body)
+
+
+def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
+    """One route per path, in the order in which the paths first appear."""
+    by_path: defaultdict[str, list[Operation]] = defaultdict(list)
+    for operation in operations:
+        by_path[operation.path].append(operation)
+    return [
+        Route(path, Endpoint(path, group, services), methods=["OPTIONS", *(one.method for one in group)])
+        for path, group in by_path.items()
+    ]
+
+
+class Endpoint:
+    """The ASGI application of one path."""
+
+    def __init__(self, path: str, operations: Iterable[Operation], services: Services) -> None:
+        self.path = path.replace(":path}", "}")
+        self.services = services
+        self.operations = {one.method: one for one in operations}
+        if "GET" in self.operations:
+            self.operations.setdefault("HEAD", self.operations["GET"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the caller and the request, run the operation's handler, send what it answers."""
+        trace: Trace = scope["trace"]
+        trace.route = self.path
+        if scope["method"] == "OPTIONS":
+            allowed = ", ".join(sorted({"OPTIONS", *self.operations})).encode()
+            await _send(scope, send, 204, (*_PREFLIGHT_HEADERS, (b"allow", allowed)), b"")
+            return
+        operation = self.operations[scope["method"]]
+        call = Call(self.services, scope, receive, trace)
+        if not operation.policy.public:
+            call.principal, call.shop_id = await admit(
+                operation.policy, self.services.keyring, trace, scope["query_string"]
+            )
+        await self._check(operation, call)
+        await _answer(scope, receive, send, await operation.handler(call))
+
+    async def _check(self, operation: Operation, call: Call) -> None:
+        if operation.parameters:
+            call.path = path_values(call.path, operation.parameters)
+        if operation.query_reader is not None:
+            call.query = operation.query_reader.read(call.scope["query_string"])
+        if operation.body is not None:
+            check_media_type(call.trace.headers, operation.body_types)
+            if not operation.body_streams:
+                body = await read_body(call.receive, call.trace.headers, operation.body_max_bytes)
+                call.body = decode(operation.decoder, body, operation.body)
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.Struct | Answer | Response) -> None:
+    if isinstance(answer, Response):
+        await answer(scope, receive, send)
+        return
+    if not isinstance(answer, Answer):
+        await _send(scope, send, 200, _JSON_HEADERS, _json.encode(answer))
+        return
+    own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    taken = {name for name, _ in own}
+    headers = (*(pair for pair in _JSON_HEADERS if pair[0] not in taken), *own)
+    if answer.body is None:
+        await _send(scope, send, answer.status, (*own, _JSON_HEADERS[1]), b"")
+        return
+    body = answer.body if isinstance(answer.body, bytes) else _json.encode(answer.body)
+    await _send(scope, send, answer.status, headers, body)
+
+
+async def _send(scope: Scope, send: Send, status: int, headers: RawHeaders, body: bytes) -> None:
+    sized = headers if status == 204 else (*headers, (b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": sized})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -1,0 +1,147 @@
+"""For whoever runs the server: is it alive, has it what it needs, what are its figures."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import RedirectResponse, Response
+
+from server.access.policies import PUBLIC
+from server.api import metrics
+from server.api.operation import Answer, Call, Media, Operation
+from server.encoders.choice import choose
+from server.storage import database
+from server.tasks.queue import workers_alive
+
+_PATIENCE_S = 2.0  # a part that takes longer to say hello is not ready
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process is up."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part that Vitrina works with."""
+
+    ready: bool
+    detail: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """What the server needs, part by part."""
+
+    status: Annotated[
+        Literal["ready", "degraded", "unavailable"],
+        Meta(description="`degraded`: requests are answered, but long work waits for a worker."),
+    ]
+    parts: dict[str, Part]
+
+
+async def health(_call: Call) -> Health:
+    """Say that the process is up; touches nothing else."""
+    return Health()
+
+
+async def readiness(call: Call) -> Answer:
+    """Ask every part."""
+    services = call.services
+    asked = {
+        "database": _database(),
+        "redis": _redis(call),
+        "worker": _worker(call),
+        "encoder": asyncio.to_thread(_encoder, call),
+    }
+    parts = dict(zip(asked, await asyncio.gather(*map(_part, asked.values())), strict=True))
+    needed = parts["database"].ready and parts["redis"].ready
+    status = "unavailable" if not needed else "ready" if all(part.ready for part in parts.values()) else "degraded"
+    parts["snapshots"] = Part(True, f"{len(services.shelf.loaded())} in memory")
+    return Answer(Readiness(status, parts), status=200 if needed else 503, headers=(("cache-control", "no-store"),))
+
+
+async def _part(asked: Awaitable[Part]) -> Part:
+    try:
+        return await asyncio.wait_for(asked, _PATIENCE_S)
+    except TimeoutError:
+        return Part(False, f"does not answer within {_PATIENCE_S:g} seconds")
+    except Exception as error:
+        return Part(
+            False, f"does not answer ({type(error).__name__})"
+        )  # a message could hold an address with a password
+
+
+async def _database() -> Part:
+    await database.reader().execute_query("SELECT 1")
+    return Part(True, "SQLite" if database.is_sqlite() else "PostgreSQL")
+
+
+async def _redis(call: Call) -> Part:
+    await call.services.redis.ping()
+    return Part(True, "Redis")
+
+
+async def _worker(call: Call) -> Part:
+    alive = await workers_alive(call.services.redis)
+    if not alive:
+        return Part(False, "no worker gave a sign of life; imports and other tasks wait until one starts")
+    return Part(True, f"{alive} at work")
+
+
+def _encoder(call: Call) -> Part:
+    choice = choose(call.services.settings)
+    names = " and ".join(dict.fromkeys(name for name in (choice.text, choice.image) if name))
+    return Part(True, f"{names}: {choice.reason}")
+
+
+async def figures(_call: Call) -> Response:
+    """The figures in Prometheus' format."""
+    body = await asyncio.to_thread(metrics.render)
+    return Response(body, media_type=metrics.CONTENT_TYPE, headers={"cache-control": "no-store"})
+
+
+async def entrance(_call: Call) -> Response:
+    """Send a browser to the demo, which tells how to load it where it is not."""
+    return RedirectResponse("/demo", status_code=307)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/healthz",
+        policy=PUBLIC,
+        tag="operations",
+        summary="Whether the process is up",
+        handler=health,
+        answers={200: Health},
+    ),
+    Operation(
+        method="GET",
+        path="/readyz",
+        policy=PUBLIC,
+        tag="operations",
+        summary="Whether what it needs is reachable, part by part",
+        handler=readiness,
+        answers={200: Readiness, 503: Readiness},
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        policy=PUBLIC,
+        tag="operations",
+        summary="Counts and times of requests, for Prometheus",
+        handler=figures,
+        answers={200: Media("text/plain")},
+    ),
+    Operation(
+        method="GET",
+        path="/",
+        policy=PUBLIC,
+        tag="operations",
+        summary="The way in for a browser",
+        handler=entrance,
+        answers={307: None},
+    ),
+)

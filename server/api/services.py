@@ -1,0 +1,34 @@
+"""What the API's handlers work with: made once by `app.build`, handed to every call."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redis.asyncio import Redis
+
+from server.access.keys import Keyring
+from server.api.news import News
+from server.settings import Settings
+
+if TYPE_CHECKING:
+    from server.catalog.search import Search
+    from server.encoders.queries import Queries
+    from server.events.ingest import Ingest
+    from server.events.recents import Recents
+    from server.serving.shelf import Shelf
+    from server.tasks.queue import Queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The living parts of one API process."""
+
+    settings: Settings
+    redis: "Redis"
+    keyring: Keyring
+    news: News
+    shelf: "Shelf"
+    ingest: "Ingest"
+    recents: "Recents"
+    queue: "Queue"
+    search: "Search"
+    queries: "Queries"

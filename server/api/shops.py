@@ -1,0 +1,122 @@
+"""Shops: the operator opens them, a secret key sees its own."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from server.access.policies import OPERATOR, SHOP_OR_OPERATOR
+from server.access.shops import SlugTaken, open_shop
+from server.api.operation import Answer, Call, Operation
+from server.api.pages import PageQuery, cursor_after, read_cursor
+from server.api.problems import Problem, invalid
+from server.shops.fields import Currency, Locale, Name, Slug, Timezone, is_currency, is_timezone
+from server.shops.models import Shop
+from server.storage import database
+
+
+class NewShop(msgspec.Struct, frozen=True, kw_only=True):
+    """A shop to open."""
+
+    name: Name
+    slug: Slug | None = None
+    currency: Currency = "EUR"
+    locale: Locale = "en"
+    timezone: Timezone = "UTC"
+
+
+class PublicShop(msgspec.Struct, frozen=True, kw_only=True):
+    """A shop."""
+
+    id: str
+    slug: str
+    name: str
+    currency: str
+    locale: str
+    timezone: str
+    created_at: datetime
+
+
+class FirstKeys(msgspec.Struct, frozen=True):
+    """The keys of a new shop, shown this once."""
+
+    publishable: Annotated[
+        str, Meta(description="For pages. It works on every origin until you make one that lists yours.")
+    ]
+    secret: Annotated[str, Meta(description="For the shop's own servers.")]
+
+
+class OpenedShop(PublicShop, frozen=True, kw_only=True):
+    """A new shop and its first keys."""
+
+    keys: FirstKeys
+
+
+class ShopPage(msgspec.Struct, frozen=True):
+    """One page of shops."""
+
+    data: list[PublicShop]
+    next_cursor: str | None
+
+
+async def create(call: Call) -> Answer:
+    """Open a shop."""
+    wanted: NewShop = call.body
+    if not is_currency(wanted.currency):
+        raise invalid("/currency", f"ISO 4217 has no currency {wanted.currency}. Send a code such as EUR or USD.")
+    if not is_timezone(wanted.timezone):
+        raise invalid("/timezone", "There is no such time zone. Send an IANA name such as Europe/Berlin.")
+    try:
+        opened = await open_shop(**msgspec.structs.asdict(wanted))
+    except SlugTaken as taken:
+        detail = f"Another shop has the slug {str(taken)!r}. Send another `slug`."
+        raise Problem(409, "The slug is taken", detail) from None
+    keys = FirstKeys(opened.publishable_key, opened.secret_key)
+    return Answer(OpenedShop(**_fields(opened.shop), keys=keys), status=201)
+
+
+async def listing(call: Call) -> ShopPage:
+    """All shops for the operator; a secret key's own."""
+    query: PageQuery = call.query
+    if call.principal.kind != "operator":
+        return ShopPage([PublicShop(**_fields(await call.shop()))], None)
+    shops = Shop.all().using_db(database.reader()).order_by("id").limit(query.limit + 1)
+    if query.cursor:
+        shops = shops.filter(id__gt=read_cursor(query.cursor, str))
+    found = await shops
+    more = len(found) > query.limit
+    page = [PublicShop(**_fields(shop)) for shop in found[: query.limit]]
+    return ShopPage(page, cursor_after(page[-1].id) if more else None)
+
+
+def _fields(shop: Shop) -> dict[str, Any]:
+    return {name: getattr(shop, name) for name in PublicShop.__struct_fields__}
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/shops",
+        policy=OPERATOR,
+        tag="access",
+        summary="Open a shop, with its first two keys",
+        description="The keys are in this answer and nowhere else: only their hashes are stored.",
+        handler=create,
+        body=NewShop,
+        answers={201: OpenedShop},
+        problems=(409,),
+        examples={"body": {"name": "Linen & Co", "currency": "EUR", "locale": "en", "timezone": "Europe/Berlin"}},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/shops",
+        policy=SHOP_OR_OPERATOR,
+        tag="access",
+        summary="List one's shops",
+        handler=listing,
+        query=PageQuery,
+        answers={200: ShopPage},
+        problems=(404,),
+    ),
+)

@@ -1,0 +1,83 @@
+"""The calls for whoever runs the server, and the files that pages load."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+
+from server.api import widget
+from server.tasks.queue import WORKERS_KEY
+
+
+async def test_ready_with_a_worker_and_degraded_without(client: httpx.AsyncClient, redis: Redis) -> None:
+    without = await client.get("/readyz")
+    assert (without.status_code, without.json()["status"]) == (200, "degraded")
+    assert "worker" in without.json()["parts"]["worker"]["detail"]
+    await redis.zadd(WORKERS_KEY, {"worker-1": time.time()})
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert set(answer.json()["parts"]) >= {"database", "redis", "worker", "encoder"}
+    assert answer.json()["parts"]["encoder"]["detail"]
+
+
+async def test_unavailable_when_redis_is_away(
+    app: Starlette, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Redis.from_url("unix:///nowhere/redis.sock")
+    monkeypatch.setattr(app.state.services.redis, "connection_pool", elsewhere.connection_pool)
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert not answer.json()["parts"]["redis"]["ready"]
+    assert "/nowhere" not in answer.text, "an address may hold a password"
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+
+
+async def test_figures_count_by_route_and_never_name_a_shop(backend: httpx.AsyncClient) -> None:
+    await backend.get("/v1/items/SECRET-SKU")
+    await backend.request("BREW", "/v1/items/SECRET-SKU")
+    text = (await backend.get("/metrics")).text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    counted = [one for one in samples if one.name == "vitrina_http_request_seconds_count"]
+    assert any(one.labels == {"method": "GET", "route": "/v1/items/{item_id}", "status": "404"} for one in counted)
+    assert any(one.labels["method"] == "other" for one in counted)
+    assert "SECRET-SKU" not in text
+    assert "shop_test" not in text
+
+
+async def test_widget_is_cacheable_and_not_sent_twice(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "v1.js"
+    script.write_text("window.vitrina = {};" * 50)
+    monkeypatch.setattr(widget, "SCRIPT", script)
+    first = await client.get("/widget/v1.js")
+    assert first.headers["content-type"].startswith("text/javascript")
+    assert "max-age=300" in first.headers["cache-control"]
+    assert first.headers["content-encoding"] == "gzip"
+    assert first.text == script.read_text()
+    second = await client.get("/widget/v1.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (second.status_code, second.content) == (304, b"")
+    script.write_text("changed")
+    assert (await client.get("/widget/v1.js")).text == "changed"
+
+
+async def test_widget_that_was_not_built_says_so_in_the_console(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widget, "SCRIPT", tmp_path / "missing.js")
+    answer = await client.get("/widget/v1.js")
+    assert answer.status_code == 200
+    assert "console.warn" in answer.text
+
+
+async def test_docs_and_document_are_served(client: httpx.AsyncClient) -> None:
+    page, document = await client.get("/docs"), await client.get("/openapi.json")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "https://" not in page.text.replace("https://shop.example", ""), "nothing comes from elsewhere"
+    for path in document.json()["paths"]:
+        assert path in page.text
+    assert (await client.get("/")).headers["location"] == "/demo"

@@ -1,0 +1,90 @@
+"""What holds for each operation of the document: it has a policy, nothing is open, nothing crosses between shops."""
+
+import json
+import re
+
+import httpx
+import pytest
+
+from server.access.policies import PUBLIC, STOREFRONT, Policy
+from server.api import openapi
+from server.api.operation import Operation
+
+OPERATIONS = openapi.operations()
+OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css", "/widget/v1.js"}
+FOR_PAGES = {
+    "/v1/recommendations",
+    "/v1/recommendations/batch",
+    "/v1/events",
+    "/v1/search",
+    "/v1/items/{item_id:path}",
+}
+
+
+def named(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def address(operation: Operation) -> str:
+    return re.sub(r"{\w+(:path)?}", "some-id", operation.path)
+
+
+async def call(client: httpx.AsyncClient, operation: Operation, **headers: str) -> httpx.Response:
+    body = b"{}" if operation.method in ("POST", "PUT", "PATCH") else b""
+    if body:
+        headers |= {"Content-Type": "application/json"}
+    return await client.request(operation.method, address(operation), content=body, headers=headers)
+
+
+def test_every_operation_names_its_policy() -> None:
+    assert all(isinstance(operation.policy, Policy) for operation in OPERATIONS)
+    assert {one.path for one in OPERATIONS if one.policy is PUBLIC} == OPEN
+    assert {one.path for one in OPERATIONS if one.policy is STOREFRONT} <= FOR_PAGES
+
+
+def test_no_address_and_method_is_declared_twice() -> None:
+    assert len({named(one) for one in OPERATIONS}) == len(OPERATIONS)
+    identifiers = re.findall(r'"operationId":"(\w+)"', openapi.document().decode())
+    assert len(set(identifiers)) == len(OPERATIONS) == len(identifiers)
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if not one.policy.public], ids=named)
+async def test_nothing_is_open(client: httpx.AsyncClient, operation: Operation) -> None:
+    for headers in ({}, {"Authorization": "Bearer vsk_" + "x" * 32}, {"Authorization": "Bearer "}):
+        answer = await call(client, operation, **headers)
+        assert answer.status_code == 401, named(operation)
+        assert answer.json()["status"] == 401
+        assert "www-authenticate" in answer.headers
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [one for one in OPERATIONS if "publishable" not in one.policy.kinds and not one.policy.public],
+    ids=named,
+)
+async def test_publishable_key_does_not_open_it(
+    client: httpx.AsyncClient, keys: tuple[str, str], operation: Operation
+) -> None:
+    answer = await call(client, operation, Authorization=f"Bearer {keys[0]}")
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if "{" in one.path], ids=named)
+async def test_ids_that_are_not_there_are_404(backend: httpx.AsyncClient, operation: Operation) -> None:
+    if operation.method != "PUT":  # which creates
+        assert (await call(backend, operation)).status_code == 404
+
+
+def test_document_is_valid() -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+
+    document = json.loads(openapi.document())
+    OpenAPIV31SpecValidator(document).validate()
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            where = f"{method} {path}"
+            assert described["summary"], where
+            assert set(described["responses"]) >= {"500"}, where
+            if method in ("post", "put", "patch") and "requestBody" in described:
+                content = described["requestBody"]["content"]
+                assert any("example" in media for media in content.values()), f"{where} has no example"
