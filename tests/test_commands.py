@@ -1,0 +1,63 @@
+"""The commands of `vitrina-server` that end by themselves."""
+
+import os
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from server.doctor import examine
+from server.storage import database
+
+pytestmark = pytest.mark.slow
+
+
+def vitrina(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VITRINA_")}
+    environment = inherited | {f"VITRINA_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "server", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_help_names_every_command():
+    said = vitrina("--help").stdout
+    for command in ("up", "serve", "worker", "migrate", "demo", "doctor", "config"):
+        assert f"    {command} " in said
+
+
+def test_unknown_command_and_wrong_settings_end_with_a_message():
+    assert vitrina("bake").returncode == 2
+    wrong = vitrina("config", PORT="0")
+    assert wrong.returncode == 2
+    assert "port" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+    assert "Options" in vitrina("serve", "--port", "70000").stderr
+
+
+def test_doctor_of_a_new_folder_says_that_up_will_do_the_rest(tmp_path):
+    said = vitrina("doctor", DATA_FOLDER=str(tmp_path), PORT="18219")
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "0001_initial" in said.stdout
+    assert "vitrina-server up" in said.stdout
+
+
+async def test_doctor_finds_a_redis_that_does_not_answer(settings):
+    sick = msgspec.structs.replace(settings, redis_url="redis://127.0.0.1:1/0")
+    (redis,) = [finding for finding in await examine(sick) if finding.part == "redis"]
+    assert redis.verdict == "bad"
+    assert "redis_url" in redis.advice
+
+
+async def test_doctor_finds_the_database_of_a_newer_version(settings, db):
+    await database.writer().execute_query(
+        "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('vitrina', '9999_future', '2030-01-01')"
+    )
+    await database.disconnect()
+    try:
+        (found,) = [finding for finding in await examine(settings) if finding.part == "database"]
+        assert found.verdict == "bad"
+        assert "newer Vitrina" in found.text
+    finally:
+        await database.connect(settings)
+        await database.writer().execute_query("DELETE FROM tortoise_migrations WHERE name = '9999_future'")
