@@ -1,0 +1,17 @@
+/** Makes elements without ever parsing text as HTML. */
+
+type Attributes = Record<string, string | number | boolean>;
+
+/** `make("a", "title", { href })` is `<a class="vitrina-title" href="…">`; text children stay text. */
+export function make<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  part: string,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[Name] {
+  const element = document.createElement(name);
+  element.className = `vitrina-${part}`;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,43 @@
+/** Tells which cards were really seen: at least half of a card in view for one second, counted once. */
+
+const SHARE = 0.5;
+const DURATION_MS = 1000;
+const GATHER_MS = 100; // cards that came into view together are told together
+
+/** Watches the cards; returns the function that stops it. */
+export function watchSeen(cards: Element[], onSeen: (places: number[]) => void): () => void {
+  const timers = new Map<Element, number>();
+  let seen: number[] = [];
+  let telling = 0;
+
+  function tell(): void {
+    const places = seen.sort((one, other) => one - other);
+    seen = [];
+    if (places.length) onSeen(places);
+  }
+
+  function count(card: Element): void {
+    timers.delete(card);
+    observer.unobserve(card);
+    if (document.hidden) return observer.observe(card); // starts anew when the tab is looked at again
+    if (!seen.length) telling = window.setTimeout(tell, GATHER_MS);
+    seen.push(cards.indexOf(card));
+  }
+
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, intersectionRatio } of entries) {
+        clearTimeout(timers.get(target));
+        if (intersectionRatio >= SHARE) timers.set(target, window.setTimeout(count, DURATION_MS, target));
+      }
+    },
+    { threshold: SHARE },
+  );
+  for (const card of cards) observer.observe(card);
+  return () => {
+    observer.disconnect();
+    for (const timer of timers.values()) clearTimeout(timer);
+    clearTimeout(telling);
+    tell();
+  };
+}

@@ -1,0 +1,23 @@
+/** Prices in the language of the page and the currency of the item. */
+
+const formats = new Map<string, Intl.NumberFormat>(); // making one costs more than using it a hundred times
+
+/** The price as shoppers read it, such as "19,90 €"; without a usable currency the number alone. */
+export function formatPrice(price: number, currency: string | undefined, language: string): string {
+  const key = `${language} ${currency}`;
+  let format = formats.get(key);
+  if (!format) formats.set(key, (format = numberFormat(currency, language)));
+  return format.format(price);
+}
+
+function numberFormat(currency: string | undefined, language: string): Intl.NumberFormat {
+  // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw
+  for (const locale of [language, undefined]) {
+    try {
+      return new Intl.NumberFormat(locale, currency ? { style: "currency", currency } : { minimumFractionDigits: 2 });
+    } catch {
+      continue;
+    }
+  }
+  return new Intl.NumberFormat(undefined, { minimumFractionDigits: 2 });
+}

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createElementClass, elements } from "../src/element";
+import type { Answer, Item, Question } from "../src/recommendations";
+
+let questions: Question[];
+let answer: () => Promise<Answer>;
+let tracked: [string, unknown][];
+
+customElements.define(
+  "vitrina-recommendations",
+  createElementClass({
+    recommend: (question) => (questions.push(question), answer()),
+    track: async (type, payload) => (tracked.push([type, payload]), true),
+  }),
+);
+
+const item = (id: string): Item => ({ item_id: id, title: `Item ${id}`, url: `/p/${id}`, price: 5, currency: "EUR" });
+const list = (...ids: string[]): Answer => ({ recommendation_id: "rec_1", strategy: "popular", items: ids.map(item) });
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+function put(attributes: string): HTMLElement {
+  document.body.innerHTML = `<vitrina-recommendations ${attributes}></vitrina-recommendations>`;
+  return document.body.firstElementChild as HTMLElement;
+}
+
+const titles = (element: HTMLElement) => [...element.querySelectorAll(".vitrina-title")].map((title) => title.textContent);
+
+beforeEach(() => {
+  questions = [];
+  tracked = [];
+  answer = async () => list("A", "B", "C");
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  vi.restoreAllMocks();
+});
+
+test("attributes become the question", async () => {
+  put('placement="cart" item-id="A" item-ids="B, C,,D" category="Men > Shirts" limit="3"');
+  await settled();
+  const question = { placement: "cart", item_id: ["A", "B", "C", "D"], category: "Men > Shirts", limit: 3 };
+  expect(questions).toEqual([question]);
+});
+
+test.each([
+  ["", { placement: "home", item_id: [], limit: 8 }],
+  ['item-id="A" limit="many"', { placement: "product-page", item_id: ["A"], limit: 8 }],
+  ['limit="100000"', { placement: "home", item_id: [], limit: 100 }],
+])("<vitrina-recommendations %s> asks sensibly", async (attributes, question) => {
+  put(attributes);
+  await settled();
+  expect(questions).toEqual([question]);
+});
+
+test("a skeleton with the title is there before the answer, the items after it", async () => {
+  let arrive = (_answer: Answer) => {};
+  answer = () => new Promise((resolve) => (arrive = resolve));
+  const element = put('placement="cart" limit="5"');
+  await settled();
+  expect(element.querySelectorAll(".vitrina-skeleton")).toHaveLength(5);
+  expect(element.querySelector("h2")!.textContent).toBe("Goes well with your cart");
+  arrive(list("A", "B"));
+  await settled();
+  expect(element.querySelectorAll(".vitrina-skeleton")).toHaveLength(0);
+  expect(titles(element)).toEqual(["Item A", "Item B"]);
+});
+
+test("the section is named by its heading", async () => {
+  const element = put('heading="Wear it with"');
+  await settled();
+  const section = element.querySelector("section")!;
+  expect(document.getElementById(section.getAttribute("aria-labelledby")!)!.textContent).toBe("Wear it with");
+});
+
+test("a grid has no buttons", async () => {
+  expect(put('layout="grid"')).toBeTruthy();
+  await settled();
+  expect(document.querySelectorAll("button")).toHaveLength(0);
+});
+
+test.each([
+  ["vitrina:load", async () => list("A"), { recommendation_id: "rec_1", strategy: "popular", count: 1 }, false],
+  ["vitrina:empty", async () => list(), { recommendation_id: "rec_1", strategy: "popular", count: 0 }, true],
+  ["vitrina:error", () => Promise.reject(new Error()), { recommendation_id: null, strategy: null, count: 0 }, true],
+] as const)("%s tells the page", async (name, result, detail, hidden) => {
+  answer = result;
+  const told = vi.fn();
+  document.addEventListener(name, (event) => told((event as CustomEvent).detail), { once: true });
+  const element = put('placement="home"');
+  await settled();
+  expect(told).toHaveBeenCalledWith({ placement: "home", ...detail });
+  expect(element.hidden).toBe(hidden);
+  expect(element.childElementCount).toBe(hidden ? 0 : 1);
+});
+
+test("changed attributes of one turn ask once more", async () => {
+  const element = put('item-id="A"');
+  await settled();
+  element.setAttribute("item-id", "B");
+  element.setAttribute("limit", "4");
+  await settled();
+  expect(questions.map(({ item_id, limit }) => [item_id[0], limit])).toEqual([["A", 8], ["B", 4]]);
+});
+
+test("of two questions the later one's answer stays, whichever comes last", async () => {
+  const arrivals: ((answer: Answer) => void)[] = [];
+  answer = () => new Promise((resolve) => arrivals.push(resolve));
+  const element = put('item-id="A"');
+  await settled();
+  element.setAttribute("item-id", "B");
+  await settled();
+  arrivals[1]!(list("for-B"));
+  arrivals[0]!(list("for-A"));
+  await settled();
+  expect(titles(element)).toEqual(["Item for-B"]);
+});
+
+test("a renewed list leaves the places whose product stayed", async () => {
+  const element = put("");
+  await settled();
+  const [first, second] = element.querySelectorAll("a");
+  answer = async () => list("A", "X", "C");
+  (element as HTMLElement & { refresh(): void }).refresh();
+  await settled();
+  expect(titles(element)).toEqual(["Item A", "Item X", "Item C"]);
+  expect(first!.isConnected).toBe(true);
+  expect(second!.isConnected).toBe(false);
+});
+
+test("a renewal that fails keeps the earlier list", async () => {
+  const element = put("");
+  await settled();
+  answer = () => Promise.reject(new Error());
+  (element as HTMLElement & { refresh(): void }).refresh();
+  await settled();
+  expect(titles(element)).toHaveLength(3);
+  expect(element.hidden).toBe(false);
+});
+
+test("the focus stays in its place when the product under it changes", async () => {
+  const element = put("");
+  await settled();
+  element.querySelectorAll("a")[1]!.focus();
+  answer = async () => list("A", "X", "C");
+  (element as HTMLElement & { refresh(): void }).refresh();
+  await settled();
+  expect(document.activeElement!.textContent).toBe("Item X");
+});
+
+test("a click tells which product of which list", async () => {
+  const element = put('placement="cart"');
+  await settled();
+  element.querySelectorAll("a")[1]!.click();
+  const payload = { item_list_id: "cart", recommendation_id: "rec_1", items: [{ item_id: "B", index: 1 }] };
+  expect(tracked).toEqual([["select_item", payload]]);
+});
+
+test("removing the element removes everything of it", async () => {
+  const element = put("");
+  await settled();
+  element.remove();
+  expect(elements.size).toBe(0);
+  expect(element.childElementCount).toBe(0);
+});
