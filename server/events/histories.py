@@ -1,7 +1,8 @@
 """Events as interest: what weighs how much, what undoes what, what was bought together. The one place that training
 and serving share, so that a model meets the shoppers it was taught on.
 
-`interest` reads one shopper's recent events for the next answer; `load` reads a whole shop's for learning.
+`interest` and `past_of` read one shopper's recent events for the next answer; `load` reads a whole shop's for learning,
+and `past_at` cuts from that what a model would have seen of a shopper at some moment.
 """
 
 import math
@@ -45,11 +46,13 @@ FADING_STEPS = 4.0  # an event counts 1/e after that many later moments of the s
 _FADED = [math.exp(-step / FADING_STEPS) for step in range(MOST)]
 LATELY_MS = 30 * 24 * 3600 * 1000  # what was bought or put in the cart since then is not shown again
 SESSION_GAP_MS = 30 * 60 * 1000  # a pause after which a visit is a new one, as web analytics has it
+_KINDS = (*WEIGHTS, *_UNDOES)  # those that say something first
+_NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS)}
 _ROWS_AT_ONCE = 20_000
 _CHUNK = f"""
 SELECT id, time_ms, type, item_id, shopper_id, session_id, transaction_id, event_id FROM events
 WHERE shop_id = {{}} AND (time_ms, id) > ({{}}, {{}}) AND item_id IS NOT NULL
-    AND type IN ({", ".join(f"'{kind}'" for kind in WEIGHTS)})
+    AND type IN ({", ".join(f"'{kind}'" for kind in (*WEIGHTS, *_UNDOES))})
 ORDER BY time_ms, id LIMIT {{}}
 """  # noqa: S608 (names of our own)
 
@@ -96,6 +99,56 @@ def interest(recents: Sequence[Recent], now_ms: int) -> Interest:
     return Interest(seeds, never, weights)
 
 
+class Past(NamedTuple):
+    """What models see of one shopper: at most `MOST` events that still stand, oldest first; all arrays are (k,).
+
+    `moments`: how many moments of this shopper came after, 0 for the newest; the lines of one order are one moment.
+    """
+
+    rows: NDArray[np.int32]
+    moments: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    bought: NDArray[np.bool_]
+    times_ms: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def past_of(recents: Sequence[Recent], row_of: Callable[[str], int]) -> Past:
+    """The past of one shopper from recent events, newest first; `row_of` gives -1 for an unknown item."""
+    undone: dict[str, set[str]] = {}
+    rows: list[int] = []
+    weights: list[float] = []
+    bought: list[bool] = []
+    times: list[int] = []
+    for recent in recents:
+        weight = WEIGHTS.get(recent.type)
+        if weight is None:
+            undone.setdefault(recent.item_id, set()).update(_UNDOES.get(recent.type, ()))
+        elif not undone or recent.type not in undone.get(recent.item_id, ()):
+            row = row_of(recent.item_id)
+            if row >= 0:
+                rows.append(row)
+                weights.append(weight)
+                bought.append(recent.type == "purchase")
+                times.append(recent.time_ms)
+    return _past(
+        np.array(rows[::-1], dtype=np.int32),
+        np.array(weights[::-1], dtype=np.float32),
+        np.array(bought[::-1], dtype=np.bool_),
+        np.array(times[::-1], dtype=np.int64),
+    )
+
+
+def _past(
+    rows: NDArray[np.int32], weights: NDArray[np.float32], bought: NDArray[np.bool_], times_ms: NDArray[np.int64]
+) -> Past:
+    moments = np.zeros(len(rows), dtype=np.int32)
+    np.cumsum(times_ms[1:] != times_ms[:-1], out=moments[1:])
+    return Past(rows, moments[-1:] - moments if len(rows) else moments, weights, bought, times_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class Histories:
     """The events of a shop that say something about interest, in the order of time; all arrays are (n,).
@@ -113,10 +166,22 @@ class Histories:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> "Histories":
+        """The chosen events, as positions in ascending order or as (n,) bool."""
+        return Histories(
+            *(getattr(self, name)[chosen] for name in ("rows", "shoppers", "visits", "baskets", "weights", "times_ms"))
+        )
+
     @property
     def newest_ms(self) -> int:
         """The time of the newest event, 0 when there is none. Ages are counted from here, never from today."""
         return int(self.times_ms[-1]) if len(self.times_ms) else 0
+
+
+def past_at(histories: Histories, positions: NDArray[np.intp]) -> Past:
+    """The past that the events at `positions` make up: those of one shopper, oldest first. The newest `MOST` count."""
+    kept = positions[-MOST:]
+    return _past(histories.rows[kept], histories.weights[kept], histories.baskets[kept] >= 0, histories.times_ms[kept])
 
 
 class _Codes(dict[str, int]):
@@ -135,7 +200,7 @@ async def load(
     `progress` is told the number of rows read so far.
     """
     rows, shoppers, baskets = array("i"), array("i"), array("i")
-    weights, times = array("f"), array("q")
+    kinds, times = array("b"), array("q")
     known_rows: dict[str, int] = {}
     shopper_codes, basket_codes = _Codes(), _Codes()
     read, time_ms, last_id = 0, -(2**62), 0
@@ -150,13 +215,13 @@ async def load(
             # an event that names nobody is a history of its own: a guest's order still is a basket
             shoppers.append(shopper_codes[f"u{shopper_id}" if shopper_id else f"s{session_id or order or event_id}"])
             baskets.append(basket_codes[order or event_id] if kind == "purchase" else -1)
-            weights.append(WEIGHTS[kind])
+            kinds.append(_NUMBER_OF[kind])
             times.append(time_ms)
         last_id = chunk[-1][0]
         read += len(chunk)
         if progress is not None:
             await progress(read)
-    return _histories(*map(np.asarray, (rows, shoppers, baskets, weights, times)))
+    return _histories(*map(np.asarray, (rows, shoppers, baskets, kinds, times)))
 
 
 async def _chunk(shop: Shop, time_ms: int, last_id: int) -> list[Any]:
@@ -169,10 +234,27 @@ def _histories(
     rows: NDArray[np.int32],
     shoppers: NDArray[np.int32],
     baskets: NDArray[np.int32],
-    weights: NDArray[np.float32],
+    kinds: NDArray[np.int8],
     times_ms: NDArray[np.int64],
 ) -> Histories:
+    stands = _standing(rows, shoppers, kinds)
+    rows, shoppers, baskets, times_ms = (of[stands] for of in (rows, shoppers, baskets, times_ms))
+    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in _KINDS], dtype=np.float32)[kinds[stands]]
     return Histories(rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms)
+
+
+def _standing(rows: NDArray[np.int32], shoppers: NDArray[np.int32], kinds: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Which events, in the order of time, say something about interest and were not taken back later, (n,) bool."""
+    stands = kinds < len(WEIGHTS)
+    pairs = shoppers.astype(np.int64) * (int(rows.max(initial=0)) + 1) + rows
+    for undo, undone in _UNDOES.items():
+        takes_back = np.flatnonzero(kinds == _NUMBER_OF[undo])
+        if not len(takes_back):
+            continue
+        last = dict(zip(pairs[takes_back].tolist(), takes_back.tolist(), strict=True))  # the last one of each pair
+        affected = np.flatnonzero(np.isin(kinds, [_NUMBER_OF[kind] for kind in undone]) & np.isin(pairs, list(last)))
+        stands[[at for at in affected.tolist() if at < last[int(pairs[at])]]] = False
+    return stands
 
 
 def _visits(shoppers: NDArray[np.int32], times_ms: NDArray[np.int64]) -> NDArray[np.int32]:
