@@ -17,22 +17,20 @@ from numpy.typing import NDArray
 
 from server.events import histories
 from server.events.histories import Histories
-from server.learning import asking, assortment, content, covisitation, index, neighbours
+from server.learning import asking, assortment, content, covisitation, index, neighbours, versions
 from server.learning.assortment import Assortment
 from server.learning.popularity import popularity
+from server.learning.versions import Training
 from server.serving import arrays, pairs, snapshot
 from server.serving.models import ModelVersion
 from server.serving.nearest import Nearest
 from server.serving.snapshot import INDEX, Index, Manifest
 from server.settings import Settings
 from server.shops.models import Shop
-from server.storage import blobs, database, messages
+from server.storage import blobs, database
 from server.storage import redis as redis_storage
-from server.storage.messages import Message
 
-KEPT_VERSIONS = 3
 _REPORT_EVERY_S = 0.2
-_ABANDONED_S = 86_400  # longer than any build runs
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -52,22 +50,66 @@ class Silent:
         """Do nothing."""
 
 
-async def build(shop: Shop, settings: Settings, run: Progress | None = None) -> ModelVersion:
-    """Build the shop's next snapshot, make it the live one, and tell every process."""
+async def build(
+    shop: Shop,
+    settings: Settings,
+    run: Progress | None = None,
+    *,
+    trained: str | None = None,
+    activate: bool = True,
+    training: Training | None = None,
+) -> ModelVersion:
+    """Build the shop's next snapshot, make it the live one, and tell every process.
+
+    `trained`: the blob of the trained model to put in, empty for none; left out, that of the live version. `activate`:
+    False writes and records it only. `training`: the training that this snapshot is the end of.
+    """
     run = run or Silent()
-    number = await _next_number(shop)
-    folder_name = f"snapshots/{shop.id}/{number}-{time.time_ns():x}"
-    with blobs.new_folder(settings, folder_name) as folder:
-        manifest = await _write(shop, number, folder, run)
-    version = await _activate(shop, manifest, folder_name)
-    await _tell(settings, shop)
-    await _remove_old(shop, settings)
-    log.info("snapshot.built", shop=shop.id, number=version.number, products=manifest.products, events=manifest.events)
+    async with redis_storage.connect(settings) as redis:
+        while True:
+            keeping = await versions.live_model(shop) if trained is None else None
+            version = await _build(shop, settings, run, trained or keeping or "", training)
+            # where somebody rolled back in the meantime, what they chose goes into another snapshot, not away
+            if not activate or await versions.activate(shop, version, redis, keeping):
+                break
+    await versions.let_old_go(shop, settings)
     return version
 
 
-async def _write(shop: Shop, number: int, folder: Path, run: Progress) -> Manifest:
-    """Fill the folder and seal it."""
+async def _build(
+    shop: Shop, settings: Settings, run: Progress, trained: str, training: Training | None
+) -> ModelVersion:
+    """Write and record one snapshot."""
+    began = time.monotonic()
+    number = await versions.next_number(shop)
+    folder_name = f"{versions.SNAPSHOTS}/{shop.id}/{number}-{time.time_ns():x}"
+    model = blobs.path_of(settings, trained) if trained else None
+    if model is not None and not model.is_dir():
+        log.error("model.files_missing", shop=shop.id, model=trained)
+        model, trained = None, ""
+    with blobs.new_folder(settings, folder_name) as folder:
+        manifest, stack = await _write(shop, number, folder, model, run)
+    log.info("snapshot.built", shop=shop.id, number=number, products=manifest.products, stack=stack)
+    return await versions.record(
+        shop,
+        number,
+        folder=folder_name,
+        metrics={"products": manifest.products, "items": manifest.items, "events": manifest.events},
+        stack=stack,
+        trained=trained,
+        seconds=time.monotonic() - began,
+        training=training,
+    )
+
+
+async def _write(
+    shop: Shop,
+    number: int,
+    folder: Path,
+    model: Path | None,  # noqa: ARG001  applying.py takes it
+    run: Progress,
+) -> tuple[Manifest, str]:
+    """Fill the folder and seal it; gives the name of its largest stage as well."""
     built_ms = time.time_ns() // 1_000_000
     total = await shop.items.all().using_db(database.reader()).count()
     await run.progress("Reading products", 0, total, "items")
@@ -79,6 +121,8 @@ async def _write(shop: Shop, number: int, folder: Path, run: Progress) -> Manife
     vectors, text_encoder = encoded.vectors, encoded.text_encoder if asked else ""
     del encoded  # as large as all vectors again
     facts = await _learn_from_content(shop, vectors, folder, run)
+    stack = "co-visitation" if len(past) else "content" if vectors.size else "newest"
+    # the one place where a trained model enters a snapshot: learning/applying.py writes its arrays and names the stack
     await run.progress("Writing the snapshot")
     manifest = Manifest(
         shop_id=shop.id,
@@ -93,7 +137,7 @@ async def _write(shop: Shop, number: int, folder: Path, run: Progress) -> Manife
         index=facts,
         text_encoder=text_encoder,
     )
-    return await asyncio.to_thread(snapshot.seal, folder, manifest)
+    return await asyncio.to_thread(snapshot.seal, folder, manifest), stack
 
 
 async def _read_events(shop: Shop, products: Assortment, run: Progress) -> Histories:
@@ -134,38 +178,3 @@ async def _beside(run: Progress, stage: str, total: int, work: Callable[[Callabl
     while not (await asyncio.wait([working], timeout=_REPORT_EVERY_S))[0]:
         await run.progress(stage, done, total, "products")
     return await working
-
-
-async def _next_number(shop: Shop) -> int:
-    newest = await ModelVersion.filter(shop_id=shop.id).order_by("-number").first()
-    return newest.number + 1 if newest else 1
-
-
-async def _activate(shop: Shop, manifest: Manifest, folder_name: str) -> ModelVersion:
-    metrics = {"products": manifest.products, "items": manifest.items, "events": manifest.events}
-    async with database.transaction() as connection:
-        version = await ModelVersion.create(
-            shop_id=shop.id, number=manifest.number, folder=folder_name, metrics=metrics, using_db=connection
-        )
-        await Shop.filter(id=shop.id).using_db(connection).update(live_version_id=version.id)
-    shop.live_version_id = version.id
-    return version
-
-
-async def _tell(settings: Settings, shop: Shop) -> None:
-    async with redis_storage.connect(settings) as redis:
-        await messages.publish(redis, Message("snapshot-activated", shop.id))
-
-
-async def _remove_old(shop: Shop, settings: Settings) -> None:
-    """Remove versions that are neither live nor among the newest, and folders that a killed build left behind."""
-    versions = await ModelVersion.filter(shop_id=shop.id).order_by("-number")
-    for version in versions[KEPT_VERSIONS:]:
-        if version.id != shop.live_version_id:
-            await version.delete()
-            blobs.remove(settings, version.folder)
-    named = {version.folder for version in await ModelVersion.filter(shop_id=shop.id)}
-    for path in blobs.path_of(settings, f"snapshots/{shop.id}").iterdir():
-        name = f"snapshots/{shop.id}/{path.name}"
-        if name not in named and time.time() - path.stat().st_mtime > _ABANDONED_S:
-            blobs.remove(settings, name)

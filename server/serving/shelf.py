@@ -145,6 +145,8 @@ class Shelf:
         for version in await versions:
             if old is not None and old.snapshot.manifest.number == version.number:
                 return old.snapshot
+            if version.id != shop.live_version_id and not version.may_stand_in:
+                continue
             path = blobs.path_of(self._settings, version.folder)
             try:
                 return await asyncio.to_thread(snapshot.open_folder, path, shop.id)

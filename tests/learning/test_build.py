@@ -6,7 +6,6 @@ import pytest
 
 from server.catalog.fields import ItemFields
 from server.catalog.models import Encoding
-from server.learning import build as building
 from server.learning.build import build
 from server.serving.models import ModelVersion
 from server.storage import blobs
@@ -106,16 +105,6 @@ async def test_build_that_is_called_off_leaves_nothing(counter: Counter) -> None
     assert list((blobs.folder(counter.settings) / "snapshots" / counter.shop.id).iterdir()) == []
 
 
-async def test_three_versions_are_kept(counter: Counter) -> None:
-    await stock(counter.shop, counter.redis, goods(5))
-    for _ in range(5):
-        await build(counter.shop, counter.settings)
-    versions = await ModelVersion.all().order_by("number")
-    assert [version.number for version in versions] == [3, 4, 5]
-    folders = (blobs.folder(counter.settings) / "snapshots" / counter.shop.id).iterdir()
-    assert sorted(f"snapshots/{counter.shop.id}/{path.name}" for path in folders) == sorted(v.folder for v in versions)
-
-
 async def test_group_that_spans_chunks_stays_one_product(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.learning.assortment._ITEMS_AT_ONCE", 3)
     variants = [ItemFields(item_id=f"v{n}", group_id=f"g{n // 5}", title=f"thing {n // 5}") for n in range(23)]
@@ -123,11 +112,3 @@ async def test_group_that_spans_chunks_stays_one_product(counter: Counter, monke
     version = await build(counter.shop, counter.settings)
     assert version.metrics["products"] == 5
     assert version.metrics["items"] == 23
-
-
-async def test_folders_of_killed_builds_are_cleared(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "_ABANDONED_S", -1)
-    orphan = blobs.folder(counter.settings) / "snapshots" / counter.shop.id / "7-dead"
-    orphan.mkdir(parents=True)
-    await build(counter.shop, counter.settings)
-    assert not orphan.exists()
