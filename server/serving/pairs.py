@@ -28,11 +28,23 @@ class Lists(NamedTuple):
 
 
 class Pairs:
-    """The mapped table of one kind: for each product its list's rows, then the bits of their scores."""
+    """The table of one kind: for each product its list's rows, then the bits of their scores."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._table = arrays.read(folder, name)  # (n, 2, width) int32
-        self.width: int = self._table.shape[2]
+    def __init__(self, table: NDArray[np.int32]) -> None:
+        self._table = table  # (n, 2, width) int32
+        self.width: int = table.shape[2]
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> "Pairs":
+        """Map the table that `write` wrote."""
+        return cls(arrays.read(folder, name))
+
+    @classmethod
+    def of_lists(cls, lists: Lists) -> "Pairs":
+        """The table in memory."""
+        table = np.empty(_shape(lists), dtype=np.int32)
+        _fill(table, lists)
+        return cls(table)
 
     def of(self, seeds: NDArray[np.intp], most: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """The first `most` of each seed's list: rows and scores, both (s, min(most, width)) and the caller's own."""
@@ -42,13 +54,23 @@ class Pairs:
 
 def write(folder: Path, name: str, lists: Lists) -> None:
     """Write the table of `lists`, as wide as its longest one."""
-    count = len(lists.starts) - 1
-    lengths = np.diff(lists.starts)
-    width = int(lengths.max()) if count else 0
-    if not width:
-        arrays.write(folder, name, np.empty((count, 2, 0), dtype=np.int32))
+    shape = _shape(lists)
+    if not all(shape):
+        arrays.write(folder, name, np.empty(shape, dtype=np.int32))
         return
-    table = open_memmap(folder / f"{name}.npy", "w+", np.int32, (count, 2, width))
+    table = open_memmap(folder / f"{name}.npy", "w+", np.int32, shape)
+    _fill(table, lists)
+    table.flush()
+
+
+def _shape(lists: Lists) -> tuple[int, int, int]:
+    count = len(lists.starts) - 1
+    return count, 2, int(np.diff(lists.starts).max()) if count else 0
+
+
+def _fill(table: NDArray[np.int32], lists: Lists) -> None:
+    count, _, width = table.shape
+    lengths = np.diff(lists.starts)
     for start in range(0, count, _ROWS_AT_ONCE):
         stop = min(start + _ROWS_AT_ONCE, count)
         filled = np.arange(width) < lengths[start:stop, None]  # (rows, width) bool
@@ -57,4 +79,3 @@ def write(folder: Path, name: str, lists: Lists) -> None:
         scores = np.zeros(rows.shape, dtype=np.float32)
         rows[filled], scores[filled] = lists.rows[part], lists.scores[part]
         table[start:stop, 0], table[start:stop, 1] = rows, scores.view(np.int32)
-    table.flush()

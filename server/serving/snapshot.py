@@ -82,7 +82,7 @@ class Snapshot:
         self._category_starts = arrays.quick(arrays.read(folder, "category_rows.starts"))
         self._category_rows: NDArray[np.int32] = arrays.read(folder, "category_rows")
         self.similar, self.bought, self.viewed, self.alternatives, self.complements = (
-            Pairs(folder, name) for name in PAIRS
+            Pairs.read(folder, name) for name in PAIRS
         )
         self.vectors: NDArray[np.float32] = arrays.read(folder, "vectors")  # (n, d), unit norm or zero; d may be 0
         self._nearest: Nearest | None = None

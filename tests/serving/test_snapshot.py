@@ -37,14 +37,14 @@ def test_texts_come_back_by_number(tmp_path: Path, written: list[bytes]) -> None
 def test_pairs_of_several_products_come_at_once(tmp_path: Path) -> None:
     lists = Lists(np.array([0, 2, 2, 3]), np.array([1, 2, 0], np.int32), np.array([0.9, 0.5, 0.7], np.float32))
     pairs.write(tmp_path, "bought", lists)
-    rows, scores = Pairs(tmp_path, "bought").of(np.array([0, 1, 2]), 5)
+    rows, scores = Pairs.read(tmp_path, "bought").of(np.array([0, 1, 2]), 5)
     assert rows.tolist() == [[1, 2], [1, 1], [0, 2]], "short lists end with the product itself"
     assert scores.tolist() == [[pytest.approx(0.9), 0.5], [0, 0], [pytest.approx(0.7), 0]]
 
 
 def test_shop_without_pairs_has_a_table_without_width(tmp_path: Path) -> None:
     pairs.write(tmp_path, "viewed", Lists(np.zeros(4, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)))
-    assert Pairs(tmp_path, "viewed").width == 0
+    assert Pairs.read(tmp_path, "viewed").width == 0
 
 
 async def test_snapshot_of_another_shop_is_refused(stocked: Counter) -> None:
