@@ -22,9 +22,8 @@ def term_weights(texts: Sequence[str]) -> sparse.csr_array:
         ngram_range=(1, 2),
         min_df=2,
         sublinear_tf=True,
-        token_pattern=r"(?u)\b\w+\b",
+        token_pattern=r"(?u)\b\w+\b",  # noqa: S106  words, no password
         max_features=_MOST_TERMS,
-        dtype=np.float32,
     )
     try:
         return sparse.csr_array(vectorizer.fit_transform(texts), dtype=np.float32)

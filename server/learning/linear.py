@@ -6,13 +6,13 @@ which carries products that hardly anybody has chosen yet). It has no seed and n
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 
 from server.events.histories import Histories
 from server.learning.cases import by_shopper
@@ -148,7 +148,7 @@ def solve(
     # the constraint of a zero diagonal, for the whole mixture: without it the kernel would teach the identity
     diagonal = np.einsum("ij,ji->i", inverse, wanted) / np.diagonal(inverse)
     discover, repeated = _Kept(len(gram)), _Kept(len(gram)) if again else None
-    following = counted.following.toarray() if again else None
+    following: NDArray[np.float32] | None = counted.following.toarray() if again else None
     for start in range(0, len(gram), _ROWS_AT_ONCE):
         part = inverse[start : start + _ROWS_AT_ONCE]  # (b, n)
         block = part @ wanted
@@ -165,13 +165,14 @@ def _dense(
     parts: list[tuple[sparse.csr_array, np.float32]], terms: sparse.csr_array, weight: float
 ) -> NDArray[np.float32]:
     """The weighted sum of sparse (n, n) matrices and the kernel, dense."""
-    count = parts[0][0].shape[0]
+    count = terms.shape[0]
     total = np.zeros((count, count), dtype=np.float32)
     transposed = sparse.csr_array(terms.T)
     for start in range(0, count, _ROWS_AT_ONCE):
         stop = min(start + _ROWS_AT_ONCE, count)
         for matrix, share in parts:
-            total[start:stop] += matrix[start:stop].toarray() * share
+            rows: Any = matrix[start:stop]
+            total[start:stop] += rows.toarray() * share
         if weight:
             total[start:stop] += (terms[start:stop] @ transposed).toarray() * np.float32(weight)
     return total
@@ -180,9 +181,10 @@ def _dense(
 def _inverse(gram: NDArray[np.float32]) -> NDArray[np.float32]:
     """The inverse of a symmetric positive definite matrix, in its own memory."""
     column_major = gram.T  # the same matrix, as LAPACK wants it
-    factor, failed = lapack.spotrf(column_major, lower=1, overwrite_a=1)
+    factorise, invert = get_lapack_funcs(("potrf", "potri"), (column_major,))
+    factor, failed = factorise(column_major, lower=1, overwrite_a=1)
     if not failed:
-        factor, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
+        factor, failed = invert(factor, lower=1, overwrite_c=1)
     if failed:
         raise np.linalg.LinAlgError(f"The Gram matrix is not positive definite ({failed}).")
     inverse = factor.T  # its upper half is filled
