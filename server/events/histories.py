@@ -238,9 +238,8 @@ def _histories(
     times_ms: NDArray[np.int64],
 ) -> Histories:
     stands = _standing(rows, shoppers, kinds)
-    rows, shoppers, baskets, times_ms = (of[stands] for of in (rows, shoppers, baskets, times_ms))
-    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in _KINDS], dtype=np.float32)[kinds[stands]]
-    return Histories(rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms)
+    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in _KINDS], dtype=np.float32)[kinds]
+    return Histories(rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms).take(stands)
 
 
 def _standing(rows: NDArray[np.int32], shoppers: NDArray[np.int32], kinds: NDArray[np.int8]) -> NDArray[np.bool_]:

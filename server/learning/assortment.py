@@ -53,6 +53,21 @@ class Assortment:
         """The row of the product that the item belongs to, -1 when it is unknown."""
         return self.row_of.get(item_id, -1)
 
+    @property
+    def price(self) -> NDArray[np.float32]:
+        """(n,) what is asked today, NaN: unknown."""
+        return np.asarray(self._price, dtype=np.float32)
+
+    @property
+    def brand(self) -> NDArray[np.int32]:
+        """(n,) numbers of brands, -1: none."""
+        return np.asarray(self._brand, dtype=np.int32)
+
+    @property
+    def category(self) -> NDArray[np.int32]:
+        """(n,) numbers of the most exact category, -1: none."""
+        return np.asarray(self._category, dtype=np.int32)
+
     def add(self, product: Product) -> None:
         """Take in the next product."""
         row = len(self.group_ids)
@@ -107,9 +122,9 @@ class Assortment:
         keys.write(folder, "ids", list(self.row_of), list(self.row_of.values()))
         arrays.write(folder, "members", np.asarray(self._members, dtype=np.int32))
         arrays.write(folder, "available", np.asarray(self._available, dtype=np.bool_))
-        arrays.write(folder, "price", np.asarray(self._price, dtype=np.float32))
-        arrays.write(folder, "brand", np.asarray(self._brand, dtype=np.int32))
-        arrays.write(folder, "category", np.asarray(self._category, dtype=np.int32))
+        arrays.write(folder, "price", self.price)
+        arrays.write(folder, "brand", self.brand)
+        arrays.write(folder, "category", self.category)
         arrays.write(folder, "popularity", popularity)
         popular = np.lexsort((-np.asarray(self._created), -popularity)).astype(np.int32)
         arrays.write(folder, "popular", popular)

@@ -23,8 +23,8 @@ from server.learning.popularity import popularity
 from server.learning.versions import Training
 from server.serving import arrays, pairs, snapshot
 from server.serving.models import ModelVersion
-from server.serving.nearest import Nearest
-from server.serving.snapshot import INDEX, Index, Manifest
+from server.serving.nearest import Index, Nearest
+from server.serving.snapshot import INDEX, Manifest
 from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import blobs, database
@@ -159,7 +159,7 @@ async def _learn_from_content(shop: Shop, vectors: NDArray[np.float32], folder: 
     arrays.write(folder, "vectors", vectors)
     await run.progress("Indexing")
     facts = await asyncio.to_thread(index.build, folder, vectors, shop.settings.get("index", "auto"))
-    nearest = Nearest(folder / INDEX, facts.kind, facts.effort) if facts else None
+    nearest = Nearest.open(folder / INDEX, facts) if facts else None
     find = partial(neighbours.neighbours, vectors, nearest)
     pairs.write(folder, "similar", await _beside(run, "Finding similar products", len(vectors), find))
     return facts

@@ -61,8 +61,18 @@ def leave_last_out(histories: Histories, places: int = 2) -> tuple[Histories, li
     return histories.take(trained), [_cases(histories, part) for part in parts]
 
 
-def time_cut(histories: Histories, cut_ms: int, *, next_moment: bool = False, until_ms: int | None = None) -> Cases:
-    """What shoppers known before `cut_ms` did from then on (and before `until_ms`): everything, or the next moment."""
+def time_cut(
+    histories: Histories,
+    cut_ms: int,
+    *,
+    next_moment: bool = False,
+    until_ms: int | None = None,
+    newcomers: bool = False,
+) -> Cases:
+    """What shoppers known before `cut_ms` did from then on (and before `until_ms`): everything, or the next moment.
+
+    `newcomers`: also the last moment of those who came after the cut, who are most of a shop's visitors.
+    """
     found: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]] = []
     times = histories.times_ms
     for shopper, positions in by_shopper(histories):
@@ -74,6 +84,10 @@ def time_cut(histories: Histories, cut_ms: int, *, next_moment: bool = False, un
             later = later[times[later] == times[later[0]]]
         if border and len(later):
             found.append((shopper, positions[:border], later))
+        elif newcomers and len(later):
+            last = times[later] == times[later[-1]]
+            if not last.all():
+                found.append((shopper, later[~last], later[last]))
     return _cases(histories, found)
 
 

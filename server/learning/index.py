@@ -11,7 +11,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving.snapshot import INDEX, Index
+from server.serving.nearest import Index
+from server.serving.snapshot import INDEX
 
 FLAT_UP_TO = 50_000  # an exact search of 50,000 products takes half a millisecond at 64 dimensions
 RECALL = 0.98
@@ -23,7 +24,7 @@ _LINKS = 32
 _SEED = 7
 
 
-def build(folder: Path, vectors: NDArray[np.float32], wish: str = "auto") -> Index | None:
+def build(folder: Path, vectors: NDArray[np.float32], wish: str = "auto", name: str = INDEX) -> Index | None:
     """Write the index of `vectors` (n, d) into the folder; None when there is nothing to search.
 
     `wish`: "auto", "flat", "ivf", or "hnsw" for catalogs that change rarely: it takes minutes to build and is fast.
@@ -36,11 +37,11 @@ def build(folder: Path, vectors: NDArray[np.float32], wish: str = "auto") -> Ind
         tuned = _approximate(kind, vectors)
         if tuned is not None:
             index, facts = tuned
-            faiss.write_index(index, str(folder / INDEX))
+            faiss.write_index(index, str(folder / name))
             return facts
     index = faiss.IndexFlatIP(dimensions)
     _add(index, vectors)
-    faiss.write_index(index, str(folder / INDEX))
+    faiss.write_index(index, str(folder / name))
     return Index("flat")
 
 

@@ -165,7 +165,7 @@ def _dense(
     parts: list[tuple[sparse.csr_array, np.float32]], terms: sparse.csr_array, weight: float
 ) -> NDArray[np.float32]:
     """The weighted sum of sparse (n, n) matrices and the kernel, dense."""
-    count = terms.shape[0]
+    count = len(terms.indptr) - 1
     total = np.zeros((count, count), dtype=np.float32)
     transposed = sparse.csr_array(terms.T)
     for start in range(0, count, _ROWS_AT_ONCE):

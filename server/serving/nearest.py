@@ -3,22 +3,41 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 
+class Index(msgspec.Struct, frozen=True):
+    """How the vectors are searched. `recall` was measured at 50 neighbours against the exact answer."""
+
+    kind: str  # "flat", "ivf" or "hnsw"
+    effort: int = 0  # nprobe of ivf, efSearch of hnsw
+    recall: float = 1.0
+
+
 class Nearest:
-    """One opened index, mapped into memory where its kind allows."""
+    """One index."""
 
-    def __init__(self, path: Path, kind: str, effort: int) -> None:
-        import faiss  # not at the top: a process that never searches vectors need not load the library
-
-        faiss.omp_set_num_threads(1)  # one query gains nothing from threads, and their waiting costs the others
-        self._faiss: Any = faiss
+    def __init__(self, library: Any, index: Any, kind: str, effort: int) -> None:
+        self._faiss, self._index = library, index
         self._kind, self._effort = kind, effort
+
+    @classmethod
+    def open(cls, path: Path, index: Index) -> "Nearest":
+        """The index of this file, mapped into memory where its kind allows."""
+        library = _library()
         # IFC maps flat codes and graphs, MMAP the lists of IVF; each ignores the other's
-        flag = faiss.IO_FLAG_MMAP if kind == "ivf" else faiss.IO_FLAG_MMAP_IFC
-        self._index = faiss.read_index(str(path), flag)
+        flag = library.IO_FLAG_MMAP if index.kind == "ivf" else library.IO_FLAG_MMAP_IFC
+        return cls(library, library.read_index(str(path), flag), index.kind, index.effort)
+
+    @classmethod
+    def exact(cls, vectors: NDArray[np.float32]) -> "Nearest":
+        """An exact index in memory, of vectors (n, d)."""
+        library = _library()
+        index = library.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors))
+        return cls(library, index, "flat", 0)
 
     def search(
         self, query: NDArray[np.float32], most: int, allowed: NDArray[np.bool_] | None
@@ -50,3 +69,10 @@ class Nearest:
         if self._kind == "hnsw":
             return faiss.SearchParametersHNSW(efSearch=self._effort, **options), (bits, selector)
         return faiss.SearchParameters(**options), (bits, selector)
+
+
+def _library() -> Any:
+    import faiss  # not at the top: a process that never searches vectors need not load the library
+
+    faiss.omp_set_num_threads(1)  # one query gains nothing from threads, and their waiting costs the others
+    return faiss

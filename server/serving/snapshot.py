@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from server.serving import arrays, categories
 from server.serving.keys import KeyTable
-from server.serving.nearest import Nearest
+from server.serving.learned import Learned
+from server.serving.nearest import Index, Nearest
 from server.serving.pairs import Pairs
 from server.serving.texts import Texts
 
@@ -26,14 +27,6 @@ PAIRS = ("similar", "bought", "viewed", "alternatives", "complements")
 
 class BadSnapshot(Exception):  # noqa: N818 - it is the snapshot that is bad
     """The folder is missing, damaged, or of a format that this code does not know; the message says which."""
-
-
-class Index(msgspec.Struct, frozen=True):
-    """How the vectors are searched. `recall` was measured at 50 neighbours against the exact answer."""
-
-    kind: str  # "flat", "ivf" or "hnsw"
-    effort: int = 0  # nprobe of ivf, efSearch of hnsw
-    recall: float = 1.0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +79,14 @@ class Snapshot:
         )
         self.vectors: NDArray[np.float32] = arrays.read(folder, "vectors")  # (n, d), unit norm or zero; d may be 0
         self._nearest: Nearest | None = None
+        self.learned = Learned.read(
+            folder,
+            bought=self.bought,
+            category=self.category,
+            brand=self.brand,
+            price=self.price,
+            of_category=(self._category_starts, self._category_rows),
+        )
 
     def rows_of_category(self, category: int) -> NDArray[np.int32]:
         """The products of a category and of those below it, most popular first."""
@@ -114,7 +115,7 @@ class Snapshot:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         if self._nearest is None:
             # opened when first asked: most answers come from the neighbours that were worked out beforehand
-            self._nearest = Nearest(self.folder / INDEX, index.kind, index.effort)
+            self._nearest = Nearest.open(self.folder / INDEX, index)
         return self._nearest.search(query, most, allowed)
 
 

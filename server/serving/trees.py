@@ -2,7 +2,7 @@
 
 QuickScorer (Lucchese et al., SIGIR 2015) with its loop over tests made a look-up: per feature and interval between two
 thresholds, a row tells which leaves of all trees are still within reach. A candidate's leaf is the leftmost one that
-the rows of all its features leave. `write` makes the tables from `Tree`s once, `Trees.score` reads them.
+the rows of all its features leave. `Trees.of` makes the tables once, `Trees.score` reads them.
 """
 
 from collections.abc import Sequence
@@ -84,9 +84,14 @@ class Trees:
         return cls(*_tests(trees, feature_count, width), _pairs_of_leaves(trees, width, len(forests)))
 
     @classmethod
-    def read(cls, folder: Path) -> "Trees":
-        """Map what `write` wrote."""
-        return cls(*(arrays.read(folder, f"trees.{name}") for name in _FILES))
+    def read(cls, folder: Path, name: str) -> "Trees":
+        """Map what `write` wrote under this name."""
+        return cls(*(arrays.read(folder, f"{name}.{part}") for part in _FILES))
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write the tables, for `read`."""
+        for part in _FILES:
+            arrays.write(folder, f"{name}.{part}", getattr(self, part))
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores of k candidates, (k, f) to (k,) float32. Features are numbers, never NaN.
@@ -123,13 +128,6 @@ class Trees:
         pairs += places[:, pair_count:]
         at = np.add(pairs, np.arange(pair_count) * width**2, dtype=np.intp)  # (k, t / 2)
         return self.leaves.reshape(-1).take(at, mode="clip").sum(axis=1)
-
-
-def write(folder: Path, forests: Sequence[Sequence[Tree]], feature_count: int) -> None:
-    """Write the tables of these forests, see `Trees.of`, for `Trees.read`."""
-    trees = Trees.of(forests, feature_count)
-    for name in _FILES:
-        arrays.write(folder, f"trees.{name}", getattr(trees, name))
 
 
 def _tests(trees: list[Tree], feature_count: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.int64], Masks]:

@@ -7,8 +7,8 @@ import pytest
 
 from server.learning import index
 from server.learning.neighbours import neighbours
-from server.serving.nearest import Nearest
-from server.serving.snapshot import INDEX, Index
+from server.serving.nearest import Index, Nearest
+from server.serving.snapshot import INDEX
 
 
 def clustered(count: int, dimensions: int = 32) -> np.ndarray:
@@ -21,7 +21,7 @@ def clustered(count: int, dimensions: int = 32) -> np.ndarray:
 
 def opened(folder: Path, facts: Index | None) -> Nearest:
     assert facts is not None
-    return Nearest(folder / INDEX, facts.kind, facts.effort)
+    return Nearest.open(folder / INDEX, facts)
 
 
 def test_small_shop_is_searched_exactly(tmp_path: Path) -> None:

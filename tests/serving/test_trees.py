@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.learning.tree_export import forest_of
-from server.serving.trees import Tree, Trees, write
+from server.serving.trees import Tree, Trees
 
 QUIET = {"verbose": -1, "num_threads": 1, "deterministic": True, "min_data_in_leaf": 1, "min_data_in_bin": 1}
 
@@ -103,8 +103,8 @@ def test_rankers_agree_after_a_round_trip_through_files(tmp_path: Path) -> None:
     groups = {"group": [50] * 20}
     data = lightgbm.Dataset(features, (labels > 1).astype(int), params=QUIET, **groups)
     rankers = [lightgbm.train({"objective": "lambdarank", **QUIET, "seed": seed}, data, 11) for seed in range(2)]
-    write(tmp_path, [forest_of(ranker) for ranker in rankers], 6)
-    read = Trees.read(tmp_path)
+    Trees.of([forest_of(ranker) for ranker in rankers], 6).write(tmp_path, "ranker")
+    read = Trees.read(tmp_path, "ranker")
     assert read.score(features[:180]) == pytest.approx(expected(features[:180], *rankers), abs=1e-5)
     assert read.score(features[:0]).shape == (0,)
     assert read.score(features[:1]) == pytest.approx(expected(features[:1], *rankers), abs=1e-5)

@@ -1,0 +1,199 @@
+"""The training of one shop, stage by stage: the linear model, the two towers, the reranker over both.
+
+Every stage is taught on the past, tuned on validation cases, and kept only where it finds more of them than the
+smaller stack before it does. The same code trains shops and runs the benchmarks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from server.events.histories import Histories
+from server.learning import covisitation, kernel, linear, reranker, tower_training, trends, tuning, two_tower
+from server.learning.cases import Cases
+from server.learning.goods import Goods
+from server.learning.linear import Solution
+from server.learning.reranker import Reranker
+from server.learning.tree_export import forest_of
+from server.learning.two_tower import TwoTower
+from server.serving.candidates import NEAR_WORDS
+from server.serving.features import FEATURES
+from server.serving.learned import Asking, Learned
+from server.serving.nearest import Nearest
+from server.serving.pairs import Pairs
+from server.serving.tower import ShopperTower
+from server.serving.trees import Trees
+
+AGAIN_SHARE = 0.1  # of what came next had been chosen before: a shop of consumables
+TOWER_EVENTS = 3_000  # below, the towers never won on any shop of the study
+_MOST_TAUGHT = 25_000  # cases that teach the reranker
+
+Progress = Callable[[str, int, int], None]
+SETTINGS_STAGE, LINEAR_STAGE, TOWERS_STAGE = "Choosing settings", "Linear model", "Two towers"
+CANDIDATES_STAGE, RERANKER_STAGE = "Looking up candidates", "Reranker"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training may do. `threads`: of every numerical library; `towers`: None decides by the number of events."""
+
+    seed: int = 0
+    threads: int = 1
+    tuned: bool = True
+    towers: bool | None = None
+    reranked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The parts of a trained model, before they are put into a snapshot."""
+
+    asking: Asking
+    settings: linear.Settings
+    solution: Solution
+    towers: TwoTower | None
+    rerankers: dict[bool, Reranker]  # by whether known products may come
+    worth: dict[str, float]  # NDCG@10 on the validation cases, by model
+
+
+def fit(
+    train: Histories,
+    validation: Cases,
+    whole: Histories,
+    goods: Goods,
+    options: Options,
+    progress: Progress = lambda *_: None,
+) -> tuple[Trained, Learned]:
+    """Train on `train` against `validation`, then teach the first stage afresh with `whole`.
+
+    Gives the trained parts, and the same put together for serving.
+    """
+    terms = kernel.term_weights(goods.texts)
+    again = shows_again(validation)
+    settings = _settings(train, terms, validation, again, options, progress)
+    towers_wanted = len(train) >= TOWER_EVENTS if options.towers is None else options.towers
+    first = _first_stage(train, validation, goods, terms, settings, again, towers_wanted, options, progress)
+    worth = dict(first.worth)
+    rerankers: dict[bool, Reranker] = {}
+    if options.reranked:
+        learned = put_together(first, train, goods, terms)
+        for known_may_come in (False, True) if again else (False,):
+            cases = validation if known_may_come else validation.new_only()
+            taught = _rerank(learned, cases, known_may_come, options, progress)
+            if taught is not None:
+                rerankers[known_may_come], worth[f"two-stage{' again' if known_may_come else ''}"] = taught
+    final = first
+    if whole is not train:
+        final = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
+    trained = Trained(final.asking, settings, final.solution, final.towers, rerankers, worth)
+    return trained, put_together(trained, whole, goods, terms)
+
+
+def shows_again(validation: Cases) -> bool:
+    """Whether shoppers of this shop choose again what they had before."""
+    total = sum(len(targets) for targets in validation.targets)
+    repeated = sum(int(np.isin(t, k).sum()) for t, k in zip(validation.targets, validation.known, strict=True))
+    return total > 0 and repeated / total >= AGAIN_SHARE
+
+
+def _settings(
+    train: Histories, terms: sparse.csr_array, validation: Cases, again: bool, options: Options, progress: Progress
+) -> linear.Settings:
+    baskets = linear.is_basket_shop(train)
+    start = linear.Settings(behaviour=0.5, text=3.0, ridge=30.0, fading=2.0) if baskets else linear.Settings()
+    if not options.tuned:
+        return start
+    cases = validation.new_only() if again else validation
+    progress(SETTINGS_STAGE, 0, 0)
+    return tuning.tune(
+        train, terms, cases, start, progress=lambda done, total: progress(SETTINGS_STAGE, done, total)
+    ).settings
+
+
+def _first_stage(
+    histories: Histories,
+    validation: Cases | None,
+    goods: Goods,
+    terms: sparse.csr_array,
+    settings: linear.Settings,
+    again: bool,
+    towers_wanted: bool,
+    options: Options,
+    progress: Progress,
+) -> Trained:
+    """The linear model and the towers."""
+    progress(LINEAR_STAGE, 0, 0)
+    counted = linear.statistics(histories, len(goods), settings.fading_taught)
+    solution = linear.solve(
+        counted, terms, settings, again=again, progress=lambda done, total: progress(LINEAR_STAGE, done, total)
+    )
+    del counted
+    towers = None
+    if towers_wanted:
+        towers = tower_training.train(
+            histories,
+            goods.content,
+            two_tower.Settings(seed=options.seed),
+            validation,
+            progress=lambda done, total: progress(TOWERS_STAGE, done, total),
+        )
+    worth = {"two-tower": towers.quality} if towers is not None and validation is not None else {}
+    return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, worth)
+
+
+def _rerank(
+    learned: Learned, cases: Cases, again: bool, options: Options, progress: Progress
+) -> tuple[Reranker, float] | None:
+    """The reranker of one mode and what it is worth on cases that its trees have not met; None where it has too few."""
+    if len(cases) > _MOST_TAUGHT:
+        cases = cases.take(np.sort(np.random.default_rng(options.seed).permutation(len(cases))[:_MOST_TAUGHT]))
+    taught = reranker.look_up(
+        learned, cases, again=again, progress=lambda done, total: progress(CANDIDATES_STAGE, done, total)
+    )
+    if taught.hits.sum() < reranker.FEWEST_GROUPS:
+        return None
+    progress(RERANKER_STAGE, 0, 0)
+    found, scores = reranker.teach(taught, cases.shoppers, options.seed, options.threads)
+    return found, taught.ndcg(scores, cases)
+
+
+def put_together(trained: Trained, histories: Histories, goods: Goods, terms: sparse.csr_array) -> Learned:
+    """The model as serving asks it, in memory."""
+    count = len(goods)
+    lately = trends.trends(histories, count)
+    return Learned(
+        asking=trained.asking,
+        linear=Pairs.of_lists(trained.solution.discover),
+        again=Pairs.of_lists(trained.solution.again) if trained.solution.again is not None else None,
+        words=Pairs.of_lists(kernel.neighbours(terms, NEAR_WORDS)),
+        bought=Pairs.of_lists(covisitation.bought(histories, count)),
+        trends=lately.trends,
+        age_days=lately.age_days,
+        category=goods.category,
+        brand=goods.brand,
+        price=goods.price,
+        hot=lately.hot,
+        of_category=_by_category(goods.category, lately.trends[0]),
+        items=trained.towers.items if trained.towers is not None else np.zeros((count, 0), dtype=np.float32),
+        tower=ShopperTower(trained.towers.weights) if trained.towers is not None else None,
+        near=Nearest.exact(trained.towers.items) if trained.towers is not None else None,
+        rankers={again: trees_of(found) for again, found in trained.rerankers.items()},
+    )
+
+
+def trees_of(found: Reranker) -> Trees:
+    """The averaged boosters as serving scores them."""
+    return Trees.of([forest_of(booster) for booster in found.boosters], len(FEATURES))
+
+
+def _by_category(
+    category: NDArray[np.int32], popularity: NDArray[np.float32]
+) -> tuple[Sequence[int], NDArray[np.int32]]:
+    """Starts, and the rows of each category, most popular first."""
+    order = np.lexsort((-popularity, category)).astype(np.int32)
+    order = order[category[order] >= 0]
+    count = int(category.max(initial=-1)) + 1
+    return np.searchsorted(category[order], np.arange(count + 1)).tolist(), order
