@@ -40,8 +40,8 @@ def fuse(text: Vectors, has_text: Mask, image: Vectors, has_image: Mask, categor
     sides: list[tuple[Vectors, float]] = []
     if has_text.any():
         text = _side(text, has_text, DIMENSIONS)
-        if categories is not None and categories.any():
-            placed = _side(categories, has_text & categories.any(axis=1), _CATEGORY_DIMENSIONS)
+        if categories is not None and (is_placed := has_text & categories.any(axis=1)).any():
+            placed = _side(categories, is_placed, _CATEGORY_DIMENSIONS)
             text = unit(np.hstack([(1 - _CATEGORY_WEIGHT) ** 0.5 * text, _CATEGORY_WEIGHT**0.5 * placed]))
         sides.append((text, _TEXT_WEIGHT))
     if has_image.any():
