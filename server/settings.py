@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fetch_timeout_s: Seconds = 20.0
     snapshot_memory_mb: Positive = 512
     search_by_meaning: bool = True
+    training_threads: Processes = 0
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -106,6 +107,7 @@ MEANINGS = {
     "snapshot_memory_mb": "Memory for loaded snapshots in one API process, in megabytes; past it the shop that was "
     "asked for longest ago is let go.",
     "search_by_meaning": "Whether search asks the text encoder on a worker when words alone find little.",
+    "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
 }
 
 

@@ -12,6 +12,7 @@ RESOURCES = (
     "items",
     "imports",
     "tasks",
+    "models",
     "keys",
     "shops",
     "widget",

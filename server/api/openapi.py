@@ -28,7 +28,8 @@ _TAGS = {
     "events": "What shoppers do.",
     "search": "Find products by words.",
     "catalog": "The products of a shop.",
-    "tasks": "Long work: imports, encoding, indexing.",
+    "tasks": "Long work: imports, encoding, indexing, training.",
+    "models": "What a shop's training made, what it is worth, and which version answers.",
     "access": "Shops and their keys.",
     "operations": "For whoever runs the server.",
 }

@@ -21,7 +21,9 @@ from server.tasks.queue import WrongStatus
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
-STARTABLE = ("reindex", "encode")  # an import starts with its file, see imports.py
+STARTABLE = ("reindex", "encode", "train", "evaluate")  # an import starts with its file, see imports.py
+_WITH_SEED = ("train", "evaluate")
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # what numpy's and torch's generators both take
 _LOOK_EVERY_S = 2.0  # a stream reads the row this often even when no message came
 _HEARTBEAT_S = 15.0  # proxies cut a connection that is silent for a minute, some for thirty seconds
 
@@ -33,10 +35,15 @@ class NewTask(msgspec.Struct, frozen=True):
         str,
         Meta(
             max_length=32,
-            description="`encode`: turn what changed into vectors, then reindex. `reindex`: learn from all events and "
-            "items anew what serving needs.",
+            description="`encode`: turn what changed into vectors, then reindex. `reindex`: make serving's files from "
+            "all items and events anew. `train`: learn a new model; it goes live if it proves better than the one that "
+            "is. `evaluate`: what such a training would give now, as its result; nothing goes live.",
         ),
     ]
+    seed: Annotated[
+        Seed | None,
+        Meta(description="Of `train` and `evaluate`: the same data and seed give the same result. 0 if left out."),
+    ] = None
 
 
 class PublicTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,13 +96,18 @@ def accepted(task: RecommendationTask) -> Answer:
 
 
 async def create(call: Call) -> Answer:
-    """Start a task. While one of its kind is queued, that one is it."""
+    """Start a task. While one of its kind, and with its seed, is queued, that one is it."""
     wanted: NewTask = call.body
     if wanted.kind == "import":
         raise invalid("/kind", "An import starts with its file: POST /v1/imports.")
     if wanted.kind not in STARTABLE:
         raise invalid("/kind", f"There is no task {wanted.kind!r} here. Send one of {', '.join(STARTABLE)}.")
-    return accepted(await call.services.queue.enqueue(call.shop_id, wanted.kind, dedupe_key=wanted.kind))
+    if wanted.seed is None:
+        return accepted(await call.services.queue.enqueue(call.shop_id, wanted.kind, dedupe_key=wanted.kind))
+    if wanted.kind not in _WITH_SEED:
+        raise invalid("/seed", f"A task {wanted.kind!r} takes no seed. Leave it out.")
+    params, key = {"seed": wanted.seed}, f"{wanted.kind}:{wanted.seed}"
+    return accepted(await call.services.queue.enqueue(call.shop_id, wanted.kind, params, dedupe_key=key))
 
 
 async def listing(call: Call) -> TaskPage:
@@ -204,7 +216,7 @@ OPERATIONS = (
         create,
         body=NewTask,
         answers={202: PublicTask},
-        examples={"body": {"kind": "reindex"}},
+        examples={"body": {"kind": "train", "seed": 0}},
     ),
     _operation("GET", "/v1/tasks", "List tasks, newest first", listing, query=TaskQuery, answers={200: TaskPage}),
     _operation("GET", "/v1/tasks/{task_id}", "Get a task", show, answers={200: PublicTask}, problems=(404,)),

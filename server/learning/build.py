@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from server.events import histories
 from server.events.histories import Histories
-from server.learning import asking, assortment, content, covisitation, index, neighbours, versions
+from server.learning import applying, asking, assortment, content, covisitation, index, neighbours, versions, wording
 from server.learning.assortment import Assortment
+from server.learning.keeping import UnusableModel
 from server.learning.popularity import popularity
+from server.learning.progress import Progress, Report, Silent, beside
 from server.learning.versions import Training
 from server.serving import arrays, pairs, snapshot
 from server.serving.models import ModelVersion
@@ -30,24 +32,8 @@ from server.shops.models import Shop
 from server.storage import blobs, database
 from server.storage import redis as redis_storage
 
-_REPORT_EVERY_S = 0.2
-
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Who wants to know how far it is; a running task."""
-
-    async def progress(self, stage: str, done: int = 0, total: int = 0, unit: str = "") -> None:
-        """`done` of `total` units of a stage; raises when the work is no longer wanted."""
-
-
-class Silent:
-    """Nobody wants to know."""
-
-    async def progress(self, stage: str, done: int = 0, total: int = 0, unit: str = "") -> None:
-        """Do nothing."""
 
 
 async def build(
@@ -106,7 +92,7 @@ async def _write(
     shop: Shop,
     number: int,
     folder: Path,
-    model: Path | None,  # noqa: ARG001  applying.py takes it
+    model: Path | None,
     run: Progress,
 ) -> tuple[Manifest, str]:
     """Fill the folder and seal it; gives the name of its largest stage as well."""
@@ -122,7 +108,8 @@ async def _write(
     del encoded  # as large as all vectors again
     facts = await _learn_from_content(shop, vectors, folder, run)
     stack = "co-visitation" if len(past) else "content" if vectors.size else "newest"
-    # the one place where a trained model enters a snapshot: learning/applying.py writes its arrays and names the stack
+    if model is not None and len(products):
+        stack = await _apply(shop, model, products, past, vectors, folder, run) or stack
     await run.progress("Writing the snapshot")
     manifest = Manifest(
         shop_id=shop.id,
@@ -140,6 +127,26 @@ async def _write(
     return await asyncio.to_thread(snapshot.seal, folder, manifest), stack
 
 
+async def _apply(
+    shop: Shop,
+    model: Path,
+    products: Assortment,
+    past: Histories,
+    vectors: NDArray[np.float32],
+    folder: Path,
+    run: Progress,
+) -> str:
+    """Put the trained model in; gives its stack, or "" where it cannot be used: the shop is served without it."""
+    texts = await wording.wordings(shop, products.group_ids)
+    exposure = shop.settings.get("new_items_share")
+    work = partial(applying.apply, folder, model, products.group_ids, texts, vectors, past, exposure)
+    try:
+        return await beside(run, "Applying the trained model", lambda _: work())
+    except UnusableModel as error:
+        log.error("model.unusable", shop=shop.id, error=str(error))
+        return ""
+
+
 async def _read_events(shop: Shop, products: Assortment, run: Progress) -> Histories:
     total = await shop.events.all().using_db(database.reader()).count()
     await run.progress("Reading events", 0, total, "events")
@@ -149,7 +156,9 @@ async def _read_events(shop: Shop, products: Assortment, run: Progress) -> Histo
 async def _learn_from_events(past: Histories, products: Assortment, folder: Path, run: Progress) -> None:
     count = len(products)
     for name, learn in (("bought", covisitation.bought), ("viewed", covisitation.viewed)):
-        lists = await _beside(run, "Learning from events", count, partial(learn, past, count))
+        stage = "Learning from events"
+        work = partial(_reporting, stage, count, partial(learn, past, count))
+        lists = await beside(run, stage, work, count, "products")
         pairs.write(folder, name, lists)
     await asyncio.to_thread(products.finish, popularity(past, count))
 
@@ -161,20 +170,12 @@ async def _learn_from_content(shop: Shop, vectors: NDArray[np.float32], folder: 
     facts = await asyncio.to_thread(index.build, folder, vectors, shop.settings.get("index", "auto"))
     nearest = Nearest.open(folder / INDEX, facts) if facts else None
     find = partial(neighbours.neighbours, vectors, nearest)
-    pairs.write(folder, "similar", await _beside(run, "Finding similar products", len(vectors), find))
+    stage = "Finding similar products"
+    work = partial(_reporting, stage, len(vectors), find)
+    pairs.write(folder, "similar", await beside(run, stage, work, len(vectors), "products"))
     return facts
 
 
-async def _beside(run: Progress, stage: str, total: int, work: Callable[[Callable[[int], None]], T]) -> T:
-    """Do heavy work in a thread while this one stays able to tell the progress and to be cancelled."""
-    done = 0
-
-    def note(count: int) -> None:
-        nonlocal done
-        done = count
-
-    await run.progress(stage, 0, total, "products")
-    working = asyncio.ensure_future(asyncio.to_thread(work, note))
-    while not (await asyncio.wait([working], timeout=_REPORT_EVERY_S))[0]:
-        await run.progress(stage, done, total, "products")
-    return await working
+def _reporting(stage: str, total: int, learn: Callable[[Callable[[int], None]], T], report: Report) -> T:
+    """Learn, with each report of how much is done as one of this stage."""
+    return learn(lambda done: report(stage, done, total))

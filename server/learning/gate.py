@@ -108,7 +108,7 @@ _FADING = 4.0  # as serving has it without a model, see `histories.FADING_STEPS`
 
 
 def judge(
-    candidates: Sequence[Scorer],
+    candidate: Scorer,
     rivals: Sequence[Scorer],
     test: Cases,
     count: int,
@@ -117,16 +117,13 @@ def judge(
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Verdict:
-    """Choose among `candidates` (the smallest stack first, chosen before by validation) and hold it against `rivals`.
-
-    `again`: what shoppers knew may come. Only the last candidate is judged: which one that is, validation has said.
-    """
+    """Hold a `candidate`, which validation chose, against its `rivals`. `again`: what shoppers knew may come."""
     evaluations: dict[str, Evaluation] = {}
-    models = [*rivals, *candidates]
+    models = [*rivals, candidate]
     for number, scorer in enumerate(models):
         progress(number, len(models))
         evaluations[scorer.name] = evaluate(scorer, test, count, mask_known=not again)
-    chosen = candidates[-1].name
+    chosen = candidate.name
     comparisons = [compare(evaluations[chosen], evaluations[rival.name], seed=seed) for rival in rivals]
     figures = {name: _figures(evaluation) for name, evaluation in evaluations.items()}
     lost = [one for one in comparisons if not _holds(one)]

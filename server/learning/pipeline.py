@@ -28,6 +28,7 @@ from server.serving.pairs import Pairs
 from server.serving.tower import ShopperTower
 from server.serving.trees import Trees
 
+LINEAR, TWO_TOWER, TWO_STAGE = "linear", "two-tower", "two-stage"  # the stacks, by their largest stage
 AGAIN_SHARE = 0.1  # of what came next had been chosen before: a shop of consumables
 TOWER_EVENTS = 3_000  # below, the towers never won on any shop of the study
 _MOST_TAUGHT = 25_000  # cases that teach the reranker
@@ -35,6 +36,7 @@ _MOST_TAUGHT = 25_000  # cases that teach the reranker
 Progress = Callable[[str, int, int], None]
 SETTINGS_STAGE, LINEAR_STAGE, TOWERS_STAGE = "Choosing settings", "Linear model", "Two towers"
 CANDIDATES_STAGE, RERANKER_STAGE = "Looking up candidates", "Reranker"
+STAGES = {SETTINGS_STAGE: 3.0, LINEAR_STAGE: 2.0, TOWERS_STAGE: 8.0, CANDIDATES_STAGE: 3.0, RERANKER_STAGE: 4.0}
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,12 @@ class Trained:
     solution: Solution
     towers: TwoTower | None
     rerankers: dict[bool, Reranker]  # by whether known products may come
-    worth: dict[str, float]  # NDCG@10 on the validation cases, by model
+    worth: dict[str, NDArray[np.float64]]  # NDCG@10 of each validation case, by model
+
+    @property
+    def stack(self) -> str:
+        """The largest stage that it has."""
+        return TWO_STAGE if self.rerankers else LINEAR
 
 
 def fit(
@@ -76,20 +83,37 @@ def fit(
     settings = _settings(train, terms, validation, again, options, progress)
     towers_wanted = len(train) >= TOWER_EVENTS if options.towers is None else options.towers
     first = _first_stage(train, validation, goods, terms, settings, again, towers_wanted, options, progress)
-    worth = dict(first.worth)
+    learned = put_together(first, train, goods, terms)
     rerankers: dict[bool, Reranker] = {}
-    if options.reranked:
-        learned = put_together(first, train, goods, terms)
-        for known_may_come in (False, True) if again else (False,):
-            cases = validation if known_may_come else validation.new_only()
-            taught = _rerank(learned, cases, known_may_come, options, progress)
-            if taught is not None:
-                rerankers[known_may_come], worth[f"two-stage{' again' if known_may_come else ''}"] = taught
-    final = first
-    if whole is not train:
-        final = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
-    trained = Trained(final.asking, settings, final.solution, final.towers, rerankers, worth)
+    worth: dict[str, NDArray[np.float64]] = {}
+    for known_may_come in (False, True) if again else (False,):
+        found, worth = _rerank(learned, validation, known_may_come, options, progress)
+        if found is not None and _is_better(worth[TWO_STAGE], worth[LINEAR]):
+            rerankers[known_may_come] = found
+    towers_wanted = towers_wanted and bool(rerankers)
+    if whole is not train or not towers_wanted:
+        first = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
+    trained = Trained(first.asking, settings, first.solution, first.towers, rerankers, worth)
     return trained, put_together(trained, whole, goods, terms)
+
+
+def refit(trained: Trained, histories: Histories, goods: Goods, options: Options, progress: Progress) -> Trained:
+    """The same model with its first stage taught afresh by `histories`; the rerankers stay as they are."""
+    terms, again, towers = kernel.term_weights(goods.texts), trained.asking.again, trained.towers is not None
+    first = _first_stage(histories, None, goods, terms, trained.settings, again, towers, options, progress)
+    return Trained(trained.asking, trained.settings, first.solution, first.towers, trained.rerankers, trained.worth)
+
+
+def solution_of(histories: Histories, goods: Goods, settings: linear.Settings, *, again: bool) -> Solution:
+    """The linear model alone."""
+    counted = linear.statistics(histories, len(goods), settings.fading_taught)
+    return linear.solve(counted, kernel.term_weights(goods.texts), settings, again=again)
+
+
+def _is_better(larger: NDArray[np.float64], smaller: NDArray[np.float64]) -> bool:
+    """Whether a larger stack finds more than a smaller one, by more than the standard error of the difference."""
+    difference = larger - smaller
+    return len(difference) > 1 and difference.mean() > difference.std() / len(difference) ** 0.5
 
 
 def shows_again(validation: Cases) -> bool:
@@ -140,29 +164,37 @@ def _first_stage(
             validation,
             progress=lambda done, total: progress(TOWERS_STAGE, done, total),
         )
-    worth = {"two-tower": towers.quality} if towers is not None and validation is not None else {}
-    return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, worth)
+    return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, {})
 
 
 def _rerank(
-    learned: Learned, cases: Cases, again: bool, options: Options, progress: Progress
-) -> tuple[Reranker, float] | None:
-    """The reranker of one mode and what it is worth on cases that its trees have not met; None where it has too few."""
+    learned: Learned, validation: Cases, again: bool, options: Options, progress: Progress
+) -> tuple[Reranker | None, dict[str, NDArray[np.float64]]]:
+    """The reranker of one mode, None where it has too few cases; and what each model is worth, case by case.
+
+    The trees are judged on cases that they have not met, and every model by its order of the same candidates.
+    """
+    cases = validation if again else validation.new_only()
     if len(cases) > _MOST_TAUGHT:
         cases = cases.take(np.sort(np.random.default_rng(options.seed).permutation(len(cases))[:_MOST_TAUGHT]))
     taught = reranker.look_up(
         learned, cases, again=again, progress=lambda done, total: progress(CANDIDATES_STAGE, done, total)
     )
-    if taught.hits.sum() < reranker.FEWEST_GROUPS:
-        return None
+    columns = {LINEAR: "again" if again else "linear", TWO_TOWER: "tower"}
+    worth = {name: taught.ndcg(taught.features[:, FEATURES.index(column)], cases) for name, column in columns.items()}
+    if not options.reranked or taught.hits.sum() < reranker.FEWEST_GROUPS:
+        return None, worth
     progress(RERANKER_STAGE, 0, 0)
     found, scores = reranker.teach(taught, cases.shoppers, options.seed, options.threads)
-    return found, taught.ndcg(scores, cases)
+    return found, worth | {TWO_STAGE: taught.ndcg(scores, cases)}
 
 
-def put_together(trained: Trained, histories: Histories, goods: Goods, terms: sparse.csr_array) -> Learned:
-    """The model as serving asks it, in memory."""
+def put_together(
+    trained: Trained, histories: Histories, goods: Goods, terms: sparse.csr_array | None = None
+) -> Learned:
+    """The model as serving asks it, in memory. `terms`: those of the products' texts, where they are at hand."""
     count = len(goods)
+    terms = kernel.term_weights(goods.texts) if terms is None else terms
     lately = trends.trends(histories, count)
     return Learned(
         asking=trained.asking,

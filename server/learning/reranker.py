@@ -62,16 +62,16 @@ class Taught(NamedTuple):
         """The cases with a target among their candidates, (c,): only these teach anything."""
         return np.bincount(self.cases, self.labels, len(self.sizes)) > 0
 
-    def ndcg(self, scores: NDArray[np.float32], cases: Cases, k: int = 10) -> float:
-        """The mean NDCG@k of candidates ordered by `scores` (m,)."""
+    def ndcg(self, scores: NDArray[np.float32], cases: Cases, k: int = 10) -> NDArray[np.float64]:
+        """NDCG@k of each case with its candidates in the order of `scores` (m,), (c,)."""
         discounts = 1 / np.log2(np.arange(2, k + 2))
-        total, start = 0.0, 0
-        for size, targets in zip(self.sizes.tolist(), cases.targets, strict=True):
+        found, start = np.zeros(len(cases)), 0
+        for at, (size, targets) in enumerate(zip(self.sizes.tolist(), cases.targets, strict=True)):
             order = np.argsort(-scores[start : start + size], kind="stable")[:k]
             hits = self.labels[start : start + size][order]
-            total += float(discounts[: len(hits)] @ hits) / float(discounts[: min(k, len(targets))].sum())
+            found[at] = float(discounts[: len(hits)] @ hits) / float(discounts[: min(k, len(targets))].sum())
             start += size
-        return total / max(len(cases), 1)
+        return found
 
 
 def look_up(

@@ -30,6 +30,26 @@ def scorers(trained: Trained, learned: Learned) -> Iterator[Scorer]:
         yield TwoStage(learned, again=again)
 
 
+def best_of(trained: Trained, learned: Learned) -> Scorer:
+    """The model that would serve: the reranker where there is one, else the linear model."""
+    again = trained.asking.again
+    if learned.rankers:
+        return TwoStage(learned, again=again and True in learned.rankers)
+    lists = trained.solution.again if again and trained.solution.again is not None else trained.solution.discover
+    return Linear("linear", lists, len(learned.category), trained.asking.fading)
+
+
+class Renamed:
+    """A scorer under another name."""
+
+    def __init__(self, name: str, scorer: Scorer) -> None:
+        self.name, self._scorer = name, scorer
+
+    def scores(self, cases: Cases) -> NDArray[np.float32]:
+        """(c, n)."""
+        return self._scorer.scores(cases)
+
+
 class Linear:
     """The linear model alone."""
 

@@ -104,10 +104,7 @@ async def activate(shop: Shop, version: ModelVersion, redis: "Redis", keeping: s
             return False
         kept = ModelVersion.filter(id=version.id, shop_id=shop.id).exclude(folder="").using_db(connection)
         if not await kept.exists():
-            raise FilesGone(
-                f"The files of m_{version.number} were let go: of each shop the newest {KEPT_TRAININGS} trainings and "
-                f"{KEPT_BUILDS} builds are kept. Activate a newer version, or train again."
-            )
+            raise FilesGone(_why_gone(version))
         await Shop.filter(id=shop.id).using_db(connection).update(live_version_id=version.id)
     shop.live_version_id = version.id
     await messages.publish(redis, Message("snapshot-activated", shop.id))
@@ -152,6 +149,15 @@ async def let_old_go(shop: Shop, settings: Settings) -> None:
         kept = await ModelVersion.filter(shop_id=shop.id).using_db(connection).values_list("folder", "trained")
     named = {name for names in kept for name in names}
     await asyncio.to_thread(_remove, settings, shop.id, freed - named, named)
+
+
+def _why_gone(version: ModelVersion) -> str:
+    if (version.verdict or {}).get("accepted") is False:
+        return f"m_{version.number} was refused by its own test and has no files; `verdict` says why. Train again."
+    return (
+        f"The files of m_{version.number} were let go: of each shop the newest {KEPT_TRAININGS} trainings and "
+        f"{KEPT_BUILDS} builds are kept. Activate a newer version, or train again."
+    )
 
 
 async def _live(shop: Shop, connection: BaseDBAsyncClient) -> ModelVersion | None:

@@ -10,4 +10,7 @@ KINDS: dict[str, Kind] = {
     "import": Kind("server.tasks.import_catalog", writes="catalog", short_below=2_000_000, niceness=5),
     "encode": Kind("server.tasks.encode", writes="snapshot", short_below=300),
     "reindex": Kind("server.tasks.reindex", writes="snapshot", short_below=50_000),
+    # never short: the long lane has one slot, so that a worker trains one shop at a time
+    "train": Kind("server.tasks.train", writes="snapshot", short_below=0, trains=True),
+    "evaluate": Kind("server.tasks.evaluate", writes="evaluation", short_below=0, trains=True),
 }

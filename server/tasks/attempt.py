@@ -68,6 +68,7 @@ class Attempt:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            env=os.environ | kind.environment(self._settings),
         )
         told = msgspec.structs.replace(self._settings, log_format="json", data_folder=str(self._settings.folder))
         order = Order(

@@ -11,6 +11,7 @@ STAGES = {
     "Learning from events": 3.0,
     "Indexing": 0.5,
     "Finding similar products": 2.0,
+    "Applying the trained model": 2.0,
     "Writing the snapshot": 0.5,
 }
 

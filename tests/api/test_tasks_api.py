@@ -25,8 +25,17 @@ async def test_started_task_is_queued_once(backend: httpx.AsyncClient) -> None:
     assert (task["kind"], task["status"], task["progress"], task["result"]) == ("reindex", "queued", 0, None)
 
 
+async def test_training_is_started_with_its_seed_once(backend: httpx.AsyncClient) -> None:
+    first = (await backend.post("/v1/tasks", json={"kind": "train", "seed": 7})).json()
+    again = (await backend.post("/v1/tasks", json={"kind": "train", "seed": 7})).json()
+    other = (await backend.post("/v1/tasks", json={"kind": "train", "seed": 8})).json()
+    assert first["id"] == again["id"] != other["id"]
+    for body in ({"kind": "train", "seed": -1}, {"kind": "train", "seed": 2**32}, {"kind": "reindex", "seed": 1}):
+        assert (await backend.post("/v1/tasks", json=body)).status_code == 422
+
+
 async def test_unknown_kind_is_refused_and_told_which_there_are(backend: httpx.AsyncClient) -> None:
-    for kind, word in (("train", "reindex"), ("import", "/v1/imports"), ("", "reindex")):
+    for kind, word in (("bake", "reindex"), ("import", "/v1/imports"), ("", "reindex")):
         answer = await backend.post("/v1/tasks", json={"kind": kind})
         assert answer.status_code == 422
         assert word in answer.json()["detail"]
