@@ -65,7 +65,7 @@ async def test_rolling_back_is_one_call_and_answers_at_once(
     activated = await backend.post("/v1/models/m_1/activate")
     assert (activated.status_code, activated.json()["live"]) == (200, True)
     async with asyncio.timeout(5):  # the processes hear of it through Redis
-        while await answering(backend) != "m_1":
+        while await answering(backend) != "m_1":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert [model["id"] for model in await listed(backend) if model["live"]] == ["m_1"]
     assert (await backend.post("/v1/models/m_2/activate")).status_code == 200, "and forth again"
