@@ -70,13 +70,13 @@ class Interest(NamedTuple):
     known: Collection[str]
 
 
-def interest(recents: Sequence[Recent], now_ms: int) -> Interest:
-    """The interest of one shopper, from events newest first."""
+def interest(recents: Sequence[Recent], now_ms: int, lately_ms: int = LATELY_MS) -> Interest:
+    """The interest of one shopper, from events newest first. What was taken within `lately_ms` is not to be shown."""
     undone: dict[str, set[str]] = {}
     weights: dict[str, float] = {}  # item id: weight of its strongest event
     kinds: dict[str, str] = {}  # and that event's type
     never: set[str] = set()
-    step, moment, lately_ms = -1, -1, now_ms - LATELY_MS
+    step, moment, since_ms = -1, -1, now_ms - lately_ms
     for recent in recents:
         item_id, kind = recent.item_id, recent.type
         if recent.time_ms != moment:
@@ -89,7 +89,7 @@ def interest(recents: Sequence[Recent], now_ms: int) -> Interest:
             continue
         if undone and kind in undone.get(item_id, ()):
             continue
-        if moment > lately_ms and kind in _TAKEN:
+        if moment > since_ms and kind in _TAKEN:
             never.add(item_id)
         weight *= _FADED[step]
         if weight > weights.get(item_id, 0.0):
@@ -113,6 +113,15 @@ class Past(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+NO_PAST = Past(
+    np.empty(0, dtype=np.int32),
+    np.empty(0, dtype=np.int32),
+    np.empty(0, dtype=np.float32),
+    np.empty(0, dtype=np.bool_),
+    np.empty(0, dtype=np.int64),
+)
 
 
 def past_of(recents: Sequence[Recent], row_of: Callable[[str], int]) -> Past:

@@ -19,7 +19,7 @@ _WIDTHS = (48, 200)  # least and most entries of one row
 _PER_SOURCE = 120  # of each source's list that count for the merged one
 _RANK_OFFSET = 30.0  # of reciprocal rank fusion; the original's 60 suits longer lists
 NEAR_WORDS = 48
-_NEAR_BOUGHT = 32
+NEAR_BOUGHT = 32
 _ALIKE_HISTORY = 20  # products of the past whose texts and vectors are compared
 _IN_CATEGORY = 60
 
@@ -53,7 +53,7 @@ def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: 
         learned.again.of(seeds.astype(np.intp), width) if learned.again is not None and again else _nothing(seeds)
     )
     word_rows, word_scores = learned.words.of(seeds[:_ALIKE_HISTORY].astype(np.intp), NEAR_WORDS)
-    bought_rows, bought_scores = learned.bought.of(seeds.astype(np.intp), _NEAR_BOUGHT)
+    bought_rows, bought_scores = learned.bought.of(seeds.astype(np.intp), NEAR_BOUGHT)
     vector, near = _towers(learned, past)
     category = _in_category(learned, seeds)
     parts = [

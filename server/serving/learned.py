@@ -19,6 +19,7 @@ from server.serving.tower import ShopperTower
 from server.serving.trees import Trees
 
 TREND_DAYS = (7, 30, 90)
+_SAMPLED = 2_000
 FACTS = "learned.json"
 TOWERS_INDEX = "towers.faiss"
 RANKERS = {False: "ranker", True: "ranker_again"}  # by whether known products may come
@@ -65,10 +66,16 @@ class Learned:
     near: Nearest | None  # searches `items`
     rankers: Mapping[bool, Trees] = field(default_factory=dict[bool, Trees])  # by whether known products may come
     places: NDArray[np.int32] = field(init=False)  # (n,) scratch
+    typical_link: np.float32 = field(init=False)  # the best entry of a typical product's linear row
 
     def __post_init__(self) -> None:
-        """Make room for numbering candidates."""
-        self.places = np.zeros(len(self.category), dtype=np.int32)
+        """Make room for numbering candidates, and see how large links are here."""
+        count = len(self.category)
+        self.places = np.zeros(count, dtype=np.int32)
+        sample = np.arange(0, count, max(1, count // _SAMPLED), dtype=np.intp)
+        _, best = self.linear.of(sample, 1)
+        best = best[best > 0]
+        self.typical_link = np.float32(np.quantile(best, 0.8)) if len(best) else np.float32(1)
 
     @classmethod
     def read(cls, folder: Path, **of_snapshot: Any) -> "Learned | None":

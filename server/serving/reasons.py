@@ -17,6 +17,7 @@ _PLAIN = {
     "popular": "Popular in this shop",
     "newest": "New in this shop",
     "recent": "You looked at this lately",
+    "again": "You bought this before",
 }
 OF_A_CATEGORY = frozenset(("popular-in-category", "same-category"))
 
@@ -25,6 +26,7 @@ _STRATEGIES = {
     "curated": "curated-links",
     "recent": "personal",
     "same-category": "category",
+    "again": "personal",
 }
 
 

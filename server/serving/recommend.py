@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.events import histories
-from server.events.histories import Interest
-from server.events.recents import Recents
+from server.events.histories import NO_PAST, Interest, Past
+from server.events.recents import Recent, Recents
 from server.serving import answers, diversity, placements, ranking, reasons
 from server.serving.answers import Answer
 from server.serving.eligibility import Eligibility
+from server.serving.evidence import LINKED, of_pair
 from server.serving.fallbacks import Filling
 from server.serving.live import Live
 from server.serving.placements import Placement
@@ -25,16 +26,18 @@ from server.serving.sources import SOURCES, popular, similar
 from server.serving.sources.asked import Asked, Candidates
 
 MOST_SEEDS = 24  # given items and own ones
-NOBODY = Interest((), (), ())
+_JUST_BOUGHT_MS = 24 * 3600 * 1000  # what is bought again and again is left out no longer than this
+_DEEPER_WEIGHT = 0.3  # of likeness by content, where the placement does not go by it
+Done = Sequence[Recent]  # what the shopper did last, newest first
 
 
 async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Recents) -> Answer:
     """One list."""
     live = await shelf.get(shop_id)
     if not question.is_personal:
-        return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, NOBODY)
-    interest = await _interest(shop_id, question, recents)
-    return _Way(live, question, interest).answer() if live else await _newest(shop_id, question, shelf, interest)
+        return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, ())
+    done = await recents.of(shop_id, question.shopper_id, question.session_id)
+    return _Way(live, question, done).answer() if live else await _newest(shop_id, question, shelf, done)
 
 
 async def recommend_page(
@@ -42,17 +45,17 @@ async def recommend_page(
 ) -> list[Answer]:
     """All lists of a page, in order; unless `repeat`, no product is in two of them."""
     live = await shelf.get(shop_id)
-    interests: dict[tuple[str | None, str | None], Interest] = {(None, None): NOBODY}
+    did: dict[tuple[str | None, str | None], Done] = {(None, None): ()}
     shown: list[int | str] = []
     page: list[Answer] = []
     for question in questions:
         who = (question.shopper_id, question.session_id)
-        if who not in interests:
-            interests[who] = await _interest(shop_id, question, recents)
+        if who not in did:
+            did[who] = await recents.of(shop_id, question.shopper_id, question.session_id)
         if live is None:
-            answer = await _newest(shop_id, question, shelf, interests[who], shown)
+            answer = await _newest(shop_id, question, shelf, did[who], shown)
         elif shown or question.is_personal:
-            answer = _Way(live, question, interests[who], shown).answer()
+            answer = _Way(live, question, did[who], shown).answer()
         else:
             answer = _anonymous(live, question)
         page.append(answer)
@@ -61,24 +64,20 @@ async def recommend_page(
     return page
 
 
-async def _interest(shop_id: str, question: Question, recents: Recents) -> Interest:
-    done = await recents.of(shop_id, question.shopper_id, question.session_id)
-    return histories.interest(done, time.time_ns() // 1_000_000)
-
-
 def _anonymous(live: Live, question: Question) -> Answer:
     """The same page asked for again is answered with the same bytes, as long as nothing changed."""
     known = live.remembered_answer(question)
     if known is None:
-        known = _Way(live, question, NOBODY).answer()
+        known = _Way(live, question, ()).answer()
         live.remember_answer(question, known)
     return known
 
 
 async def _newest(
-    shop_id: str, question: Question, shelf: Shelf, interest: Interest, shown: Collection[int | str] = ()
+    shop_id: str, question: Question, shelf: Shelf, done: Done, shown: Collection[int | str] = ()
 ) -> Answer:
     """The list of a shop that has no snapshot yet."""
+    interest = histories.interest(done, _now_ms())
     found = await shelf.newest.find(shop_id, question, {*interest.never, *map(str, shown)})
     reason = reasons.fragment("newest")
     items = [piece for product in found for piece in answers.item(product.card, 0.0, reason)]
@@ -94,17 +93,22 @@ _Chosen = tuple[int, float, str, int]
 class _Way:
     """One request on its way. Everything it needs is worked out once, in the order of `answer`."""
 
-    def __init__(self, live: Live, question: Question, interest: Interest, shown: Collection[int | str] = ()) -> None:
+    def __init__(self, live: Live, question: Question, done: Done, shown: Collection[int | str] = ()) -> None:
         self.live, self.question = live, question
         self.placement: Placement = placements.of(question.placement)
+        learned = live.snapshot.learned
+        self.sources = self.placement.sources if learned is None else self.placement.learned
+        again = learned is not None and learned.asking.again and self.placement.again
+        interest = histories.interest(done, _now_ms(), _JUST_BOUGHT_MS if again else histories.LATELY_MS)
         self.category = live.snapshot.category_of(question.category) if question.category else -1
         given = list(dict.fromkeys(live.rows_of(question.item_ids))) if question.item_ids else []
-        self.asked, self.because = self._seeds(given, interest)
         # the product looked at, what is in the cart, what was just ordered
         self.never = given + [row for row in shown if isinstance(row, int)]
         self.never += live.rows_of((*question.exclude, *interest.never))
         # what the shopper knows is shown only where nothing else is left, unless the placement brings it back
-        self.last = [] if "recent" in self.placement.sources else live.rows_of(interest.known)
+        self.last = [] if again or "recent" in self.sources else live.rows_of(interest.known)
+        past = histories.past_of(done, live.row_of) if learned is not None and "ranked" in self.sources else NO_PAST
+        self.asked, self.because = self._seeds(given, interest, past, again)
         self.eligibility = Eligibility(live, question, self.category)
 
     def answer(self) -> Answer:
@@ -117,7 +121,7 @@ class _Way:
         rest = answers.finish(self.question.placement, strategy, model_version, self._items(chosen))
         return Answer(rest, tuple([one[0] for one in chosen]))
 
-    def _seeds(self, given: list[int], interest: Interest) -> tuple[Asked, list[str]]:
+    def _seeds(self, given: list[int], interest: Interest, past: Past, again: bool) -> tuple[Asked, list[str]]:
         """What to go by: given items, equally strong; then the shopper's own, which count less beside given ones.
 
         And for each the code of the reason it gives by itself, empty where the source's own says more.
@@ -135,16 +139,28 @@ class _Way:
                 weights.append(weight * share)
                 because.append(code)
         weighed = np.array(weights, dtype=np.float32)
-        return Asked(self.live, rows, np.array(rows, dtype=np.intp), weighed, count, self.category), because
+        asked = Asked(
+            live=self.live,
+            seeds=rows,
+            rows=np.array(rows, dtype=np.intp),
+            weights=weighed,
+            given=count,
+            category=self.category,
+            past=past,
+            left_out=np.array([*self.never, *self.last], dtype=np.int32),
+            again=again,
+            limit=self.question.limit,
+        )
+        return asked, because
 
     def _from_sources(self) -> list[_Chosen]:
-        sources = self.placement.sources.items()
+        sources = self.sources.items()
         found = [(some, weight) for name, weight in sources if (some := SOURCES[name](self.asked)) is not None]
         snapshot, left_out = self.live.snapshot, [*self.never, *self.last]
         ranked = ranking.blend(found, left_out, snapshot.count)
         rows, scores = self._kept(ranked)
         if len(rows) < self.question.limit and (more := self._deeper(ranked)) is not None:
-            found.append((more, self.placement.sources.get("similar", 0.0)))
+            found.append((more, self.sources.get("similar", 0.0) or _DEEPER_WEIGHT))
             ranked = ranking.blend(found, left_out, snapshot.count)
             rows, scores = self._kept(ranked)
         if ranked is None or not len(rows):
@@ -190,7 +206,7 @@ class _Way:
             name = b""
             if seed >= 0 and code != "recent":
                 name = live.name(seeds[seed])
-                code = self.because[seed] or code
+                code = self.because[seed] or (code if code != LINKED else of_pair(live.snapshot, seeds[seed], row))
             elif code in reasons.OF_A_CATEGORY:
                 name = live.snapshot.category_names[popular.category_of(self.asked)]
             items += answers.item(live.card(row), score, reasons.fragment(code, name))
@@ -201,6 +217,10 @@ def _voice(number: int, found: Sequence[tuple[Candidates, float]]) -> tuple[str,
     """The reason and the position of the seed of candidate `number`, counted through all sources."""
     for candidates, _ in found:
         if number < len(candidates.rows):
-            return candidates.reason, candidates.seed(number)
+            return candidates.why(number), candidates.seed(number)
         number -= len(candidates.rows)
     raise IndexError(number)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

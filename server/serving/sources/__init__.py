@@ -1,11 +1,11 @@
-"""Candidate sources: one retrieval method a file, its line here. Learned models will add theirs.
+"""Candidate sources: one retrieval method a file, its line here. Those of trained models say nothing without one.
 
 A source is a function from `Asked` to `Candidates`, or None where it has nothing to say.
 """
 
 from collections.abc import Callable, Mapping
 
-from server.serving.sources import covisitation, curated, popular, recent, similar
+from server.serving.sources import covisitation, curated, linear, popular, ranked, recent, similar
 from server.serving.sources.asked import Asked, Candidates
 
 Source = Callable[[Asked], Candidates | None]
@@ -19,4 +19,6 @@ SOURCES: Mapping[str, Source] = {
     "popular": popular.in_shop,
     "in_category": popular.in_category,
     "recent": recent.looked_at,
+    "linear": linear.goes_with,
+    "ranked": ranked.by_both_stages,
 }

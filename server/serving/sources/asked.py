@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from server.events.histories import Past
 from server.serving.live import Live
 from server.serving.pairs import Pairs
 
@@ -18,6 +19,8 @@ class Asked(NamedTuple):
 
     `seeds`: rows to go by, `rows` (s,) the same as an array; the first `given` of them the page named, the rest are
     the shopper's own, strongest first. `weights` (s,) float32 in 0..1. `category`: the one asked for, -1 for none.
+    `past`: what trained models go by; `left_out` (l,) rows that will not be shown, `again`: whether what the past holds
+    may be; `limit`: how many products are wanted.
     """
 
     live: Live
@@ -26,10 +29,14 @@ class Asked(NamedTuple):
     weights: NDArray[np.float32]
     given: int
     category: int
+    past: Past
+    left_out: NDArray[np.int32]
+    again: bool
+    limit: int
 
 
 class Candidates(NamedTuple):
-    """What one source found. `reason` is the code that explains it.
+    """What one source found. `reason` is the code that explains it; `reasons` explain each by its own where there are.
 
     `rows` (k,) int32, a row may come several times; `scores` (k,) float32 about 0..1; `seeds` (k,) intp: position of
     the seed that brought each; where `per_seed` is set, each seed in turn brought that many; with neither, none did.
@@ -40,6 +47,11 @@ class Candidates(NamedTuple):
     reason: str
     seeds: NDArray[np.intp] | None = None
     per_seed: int = 0
+    reasons: Sequence[str] | None = None
+
+    def why(self, at: int) -> str:
+        """The code that explains candidate `at`."""
+        return self.reasons[at] if self.reasons is not None else self.reason
 
     def seed(self, at: int) -> int:
         """Position of the seed that brought candidate `at`, -1 for none."""
