@@ -52,6 +52,7 @@ class TaskRun:
         self._stage_began = 0.0
         self._first_done = 0
         self._written_at = 0.0
+        self._furthest = 0.0
 
     async def progress(self, stage: str, done: int = 0, total: int = 0, unit: str = "") -> None:
         """Tell how far the task is; cheap enough to call for every batch, written twice a second at most.
@@ -69,7 +70,10 @@ class TaskRun:
         self._written_at = now
         share = min(done / total, 1.0) if total else 0.0
         detail = {"done": done, "total": total, "unit": unit, "seconds_left": self._seconds_left(now, done, total)}
-        if not await claims.note_progress(self.task_id, self._token, stage, self._overall(stage, share), detail):
+        overall = self._overall(stage, share)
+        if self._stages:  # a stage may come a second time
+            overall = self._furthest = max(self._furthest, overall)
+        if not await claims.note_progress(self.task_id, self._token, stage, overall, detail):
             raise Lost(self.task_id)
         await announce(self.redis, self.shop.id, self.task_id)
 

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import structlog
+from arq.cron import CronJob
 from arq.worker import Worker as ArqWorker
 from arq.worker import func
 from redis.asyncio import Redis
@@ -27,7 +28,7 @@ from server.processes import Kept
 from server.settings import Settings
 from server.storage import database, migrating
 from server.storage import redis as redis_storage
-from server.tasks import claims, queue, tidying
+from server.tasks import claims, queue, schedule, tidying
 from server.tasks.attempt import Attempt
 from server.tasks.kind import LANES
 
@@ -103,6 +104,7 @@ class Worker:
         while True:
             lane.listener = ArqWorker(
                 functions=[func(wake, name="wake", keep_result=0, timeout=30, max_tries=3)],
+                cron_jobs=self._cron_jobs(lane),
                 queue_name=queue.queue_name(lane.name),
                 redis_pool=queue.transport(self._redis),
                 handle_signals=False,
@@ -117,6 +119,10 @@ class Worker:
             except (RedisError, OSError) as error:
                 log.warning("worker.redis_lost", lane=lane.name, error=str(error))
                 await asyncio.sleep(0.5)
+
+    def _cron_jobs(self, lane: Lane) -> list[CronJob]:
+        # the short lane's slots are never taken for long
+        return [schedule.cron_job(queue.Queue(self._settings, self._redis))] if lane.name == "short" else []
 
     async def _fill(self, lane: Lane) -> None:
         """Claim and start tasks while there is a free slot and something to do."""

@@ -86,7 +86,7 @@ async def test_progress_grows_and_is_announced(queue, shop, notes, start_worker,
     assert 6 <= len(news) <= 16  # two a second for four seconds, and each change of status
 
 
-@pytest.mark.parametrize("action", ["sleep", "block"])
+@pytest.mark.parametrize("action", ["sleep", "block", "compute"])
 async def test_running_task_is_cancelled_within_two_seconds(queue, shop, notes, start_worker, action):
     worker = start_worker()
     task = await queue.enqueue(shop.id, "trial", {"notes": str(notes), "do": action, "seconds": 60}, size_hint=1)

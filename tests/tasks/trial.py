@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 from server.tasks.kind import Kind
 from server.tasks.run import TaskFailed, TaskRun
 
@@ -26,6 +28,8 @@ async def run(run: TaskRun) -> dict:
         await _count(run)
     elif action == "block":
         _block(run.params["seconds"])
+    elif action == "compute":
+        await asyncio.to_thread(_compute, run.params["seconds"])
     elif action == "fail":
         raise TaskFailed("The file has no rows. Export it again.")
     elif action == "break":
@@ -43,10 +47,18 @@ async def _count(run: TaskRun) -> None:
         await run.progress("first", number, run.params["to"], "rows")
         await asyncio.sleep(run.params["pause"])
     await run.progress("second", 1, 2, "rows")
+    await run.progress("first", 0, 1, "rows")  # once more, as a training that reads the catalog twice
+    await asyncio.sleep(0.3)
 
 
 def _block(seconds: float) -> None:
     time.sleep(seconds)  # as a library does that never gives the loop a turn
+
+
+def _compute(seconds: float) -> None:
+    matrix, ends_at = np.ones((3_000, 3_000)), time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        matrix @ matrix  # in a library that hears no signal meanwhile
 
 
 def _note(run: TaskRun, what: str) -> None:
