@@ -54,10 +54,20 @@ def _parser() -> argparse.ArgumentParser:
     add("migrate", _migrate, "bring the database to the schema of this version")
     demo = add("demo", _demo, "start Vitrina, load two real shops and show what it recommends")
     demo.add_argument("--check", action="store_true", help="assert that every placement answers, then end")
+    evaluate = add("evaluate", _evaluate, "judge what a training of a shop would give now, without putting it live")
+    evaluate.add_argument("shop", metavar="SHOP", help="the shop's slug or id")
+    evaluate.add_argument("--seed", type=_seed, default=0, help="the same data and seed give the same figures")
+    evaluate.add_argument("--json", action="store_true", help="print everything that the gate says, as JSON")
     add("doctor", _doctor, "look at everything Vitrina needs and say what to do about what is wrong")
     config = add("config", _config, "print the settings in effect, passwords hidden")
     config.add_argument("--page", action="store_true", help="print the page that documents all settings instead")
     return parser
+
+
+def _seed(text: str) -> int:
+    if not 0 <= int(text) < 2**32:
+        raise argparse.ArgumentTypeError("it lies between 0 and 4294967295")
+    return int(text)
 
 
 def _with_options(settings: Settings, parsed: argparse.Namespace) -> Settings:
@@ -119,6 +129,17 @@ def _demo(settings: Settings, parsed: argparse.Namespace) -> int:
     from server.demo.loading import demo
 
     return demo(settings, check=parsed.check)
+
+
+def _evaluate(settings: Settings, parsed: argparse.Namespace) -> int:
+    from server import logs
+    from server.evaluating import evaluate
+
+    logs.set_up(settings)
+    try:
+        return evaluate(settings, parsed.shop, seed=parsed.seed, as_json=parsed.json)
+    finally:
+        logs.flush()
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The commands of `vitrina-server` that end by themselves."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import msgspec
 import pytest
 
 from server.doctor import examine
+from server.serving.models import ModelVersion
 from server.storage import database
+from tests.learning.habits import open_with_habits
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +25,7 @@ def vitrina(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
 
 def test_help_names_every_command():
     said = vitrina("--help").stdout
-    for command in ("up", "serve", "worker", "migrate", "demo", "doctor", "config"):
+    for command in ("up", "serve", "worker", "migrate", "demo", "evaluate", "doctor", "config"):
         assert f"    {command} " in said
 
 
@@ -61,3 +64,20 @@ async def test_doctor_finds_the_database_of_a_newer_version(settings, db):
     finally:
         await database.connect(settings)
         await database.writer().execute_query("DELETE FROM tortoise_migrations WHERE name = '9999_future'")
+
+
+async def test_evaluate_prints_what_each_model_finds_and_puts_nothing_live(settings, redis, shop):
+    await open_with_habits(settings, redis, shop)
+    told = {name: getattr(settings, name) for name in ("data_folder", "database_url", "redis_url")}
+    where = {name.upper(): value for name, value in told.items()}
+    said = await asyncio.to_thread(vitrina, "evaluate", shop.slug, **where)
+    assert said.returncode == 0, said.stderr
+    for word in ("ndcg@10", "popularity", "co-visitation", "against popularity", "2,400 events"):
+        assert word in said.stdout
+    first, again = [await asyncio.to_thread(vitrina, "evaluate", shop.id, "--json", **where) for _ in range(2)]
+    assert first.stdout == again.stdout, "the same data and seed give the same figures"
+    assert msgspec.json.decode(first.stdout)["events"] == 2_400
+    assert not await ModelVersion.exists()
+    unknown = await asyncio.to_thread(vitrina, "evaluate", "nobody", **where)
+    assert unknown.returncode == 1
+    assert shop.slug in unknown.stderr

@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"learning"}),
     frozenset({"access", "tasks"}),
     frozenset({"api", "demo"}),
-    frozenset({"app", "checks", "configuring", "doctor", "serve", "supervisor", "__main__"}),
+    frozenset({"app", "checks", "configuring", "doctor", "evaluating", "serve", "supervisor", "__main__"}),
 )
 TOP = len(FLOORS) - 1
 HEAVY = {
