@@ -95,6 +95,22 @@ async def test_running_training_is_cancelled_within_five_seconds(
     assert not await ModelVersion.exists()
 
 
+async def test_training_of_a_killed_worker_begins_anew_in_another(
+    settings: Settings, redis: Redis, shop: Shop, queue: Queue, start_worker: Callable[..., Popen[bytes]]
+) -> None:
+    await open_with_habits(settings, redis, shop)
+    killed = start_worker()
+    task = await queue.enqueue(shop.id, "train")
+    await until_learning(task)
+    (child,) = children_of(killed.pid)
+    killed.kill()
+    start_worker()
+    ended = await until("succeeded", task, PATIENCE_S)
+    assert not alive(child)
+    assert (ended.attempts, ended.result["accepted"]) == (2, True)
+    assert await ModelVersion.filter(kind="training").count() == 1
+
+
 async def progress_until_ended(task: RecommendationTask) -> list[float]:
     """What the row told on the way."""
     seen: list[float] = []
