@@ -18,7 +18,14 @@ from server.storage import database, migrating
 from server.storage.migrating import SchemaError
 from server.tasks.kind import training_environment
 
-_MEASURES = ("ndcg@10", "recall@10", "precision@10", "average_precision@10", "reciprocal_rank@10", "coverage")
+_HEADINGS = {
+    "ndcg@10": "NDCG@10",
+    "recall@10": "R@10",
+    "precision@10": "P@10",
+    "average_precision@10": "MAP@10",
+    "reciprocal_rank@10": "MRR@10",
+    "coverage": "coverage",
+}
 
 
 def evaluate(settings: Settings, name: str, *, seed: int, as_json: bool) -> int:
@@ -80,12 +87,11 @@ def _show(verdict: dict[str, Any]) -> None:
     console = Console(highlight=False)
     figures: dict[str, dict[str, float]] = verdict.get("figures", {})
     if figures:
-        shown = [measure for measure in _MEASURES if any(measure in row for row in figures.values())]
         table = Table("model", box=None, padding=(0, 2, 0, 0))
-        for measure in shown:
-            table.add_column(measure, justify="right")
+        for heading in _HEADINGS.values():
+            table.add_column(heading, justify="right", no_wrap=True)
         for model, row in figures.items():
-            table.add_row(model, *(f"{row.get(measure, 0.0):.4f}" for measure in shown))
+            table.add_row(model, *(f"{row[measure]:.4f}" for measure in _HEADINGS))
         console.print(table)
         for one in verdict["comparisons"]:
             console.print(

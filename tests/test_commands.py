@@ -72,7 +72,7 @@ async def test_evaluate_prints_what_each_model_finds_and_puts_nothing_live(setti
     where = {name.upper(): value for name, value in told.items()}
     said = await asyncio.to_thread(vitrina, "evaluate", shop.slug, **where)
     assert said.returncode == 0, said.stderr
-    for word in ("ndcg@10", "popularity", "co-visitation", "against popularity", "2,400 events"):
+    for word in ("NDCG@10", "MAP@10", "popularity", "co-visitation", "against popularity", "2,400 events"):
         assert word in said.stdout
     first, again = [await asyncio.to_thread(vitrina, "evaluate", shop.id, "--json", **where) for _ in range(2)]
     assert first.stdout == again.stdout, "the same data and seed give the same figures"

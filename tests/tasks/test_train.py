@@ -6,6 +6,7 @@ from collections.abc import Callable
 from subprocess import Popen
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -13,7 +14,7 @@ from server.learning.build import build
 from server.serving.models import ModelVersion
 from server.settings import Settings
 from server.shops.models import Shop
-from server.tasks import schedule
+from server.tasks import KINDS, schedule
 from server.tasks.models import RecommendationTask
 from server.tasks.queue import Queue
 from tests.learning.habits import open_with_habits
@@ -109,6 +110,15 @@ async def test_training_of_a_killed_worker_begins_anew_in_another(
     assert not alive(child)
     assert (ended.attempts, ended.result["accepted"]) == (2, True)
     assert await ModelVersion.filter(kind="training").count() == 1
+
+
+def test_threads_of_a_training_are_bounded_before_it_starts(settings: Settings) -> None:
+    usual = KINDS["train"].environment(settings)
+    assert int(usual["OMP_NUM_THREADS"]) <= 2
+    assert usual["OMP_WAIT_POLICY"] == "PASSIVE"
+    told = KINDS["evaluate"].environment(msgspec.structs.replace(settings, training_threads=3))
+    assert {told[f"{pool}_NUM_THREADS"] for pool in ("OMP", "OPENBLAS", "MKL")} == {"3"}
+    assert not KINDS["reindex"].environment(settings)
 
 
 async def progress_until_ended(task: RecommendationTask) -> list[float]:
