@@ -221,12 +221,7 @@ OPERATIONS = (
     _operation("GET", "/v1/tasks", "List tasks, newest first", listing, query=TaskQuery, answers={200: TaskPage}),
     _operation("GET", "/v1/tasks/{task_id}", "Get a task", show, answers={200: PublicTask}, problems=(404,)),
     _operation(
-        "POST",
-        "/v1/tasks/{task_id}/cancel",
-        "Cancel a task",
-        cancel,
-        answers={202: PublicTask},
-        problems=(404, 409),
+        "POST", "/v1/tasks/{task_id}/cancel", "Cancel a task", cancel, answers={202: PublicTask}, problems=(404, 409)
     ),
     _operation(
         "POST",
