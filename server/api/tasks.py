@@ -22,7 +22,6 @@ from server.tasks.queue import WrongStatus
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 STARTABLE = ("reindex", "encode", "train", "evaluate")  # an import starts with its file, see imports.py
-_WITH_SEED = ("train", "evaluate")
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]  # what numpy's and torch's generators both take
 _LOOK_EVERY_S = 2.0  # a stream reads the row this often even when no message came
 _HEARTBEAT_S = 15.0  # proxies cut a connection that is silent for a minute, some for thirty seconds
@@ -102,11 +101,10 @@ async def create(call: Call) -> Answer:
         raise invalid("/kind", "An import starts with its file: POST /v1/imports.")
     if wanted.kind not in STARTABLE:
         raise invalid("/kind", f"There is no task {wanted.kind!r} here. Send one of {', '.join(STARTABLE)}.")
-    if wanted.seed is None:
-        return accepted(await call.services.queue.enqueue(call.shop_id, wanted.kind, dedupe_key=wanted.kind))
-    if wanted.kind not in _WITH_SEED:
+    if wanted.seed is not None and wanted.kind not in ("train", "evaluate"):
         raise invalid("/seed", f"A task {wanted.kind!r} takes no seed. Leave it out.")
-    params, key = {"seed": wanted.seed}, f"{wanted.kind}:{wanted.seed}"
+    params = {} if wanted.seed is None else {"seed": wanted.seed}
+    key = ":".join([wanted.kind, *map(str, params.values())])
     return accepted(await call.services.queue.enqueue(call.shop_id, wanted.kind, params, dedupe_key=key))
 
 
