@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from server.events.histories import MOST, Histories, Past
 from server.learning.two_tower import KINDS, Settings
 
+_MOST_SHARE = 1 - 1e-9  # of all events that one product has; with all of them the logarithm would have no value
 _SORTED_AT_ONCE = 16  # batches among whose windows alike lengths are put together: less padding, yet well mixed
 
 
@@ -190,7 +191,8 @@ class Sampler:
         count = len(self._shares)
         drawn = self._random.integers(count, size=self._negatives)
         candidates = np.union1d(targets, drawn)
-        missed = np.log1p(-self._shares[candidates]) * len(targets) + np.log1p(-1 / max(count, 2)) * self._negatives
+        shares = np.minimum(self._shares[candidates], _MOST_SHARE)
+        missed = np.log1p(-shares) * len(targets) + np.log1p(-1 / max(count, 2)) * self._negatives
         log_chances = np.log(-np.expm1(missed)).astype(np.float32)
         return candidates.astype(np.int64), np.searchsorted(candidates, targets), log_chances
 
