@@ -5,7 +5,7 @@ smaller stack before it does. The same code trains shops and runs the benchmarks
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from server.events.histories import Histories
-from server.learning import covisitation, kernel, linear, reranker, tower_training, trends, tuning, two_tower
+from server.learning import covisitation, kernel, large, linear, reranker, tower_training, trends, tuning, two_tower
 from server.learning.cases import Cases
 from server.learning.goods import Goods
 from server.learning.linear import Solution
@@ -90,9 +90,11 @@ def fit(
         found, worth = _rerank(learned, validation, known_may_come, options, progress)
         if found is not None and _is_better(worth[TWO_STAGE], worth[LINEAR]):
             rerankers[known_may_come] = found
-    towers_wanted = towers_wanted and bool(rerankers)
-    if whole is not train or not towers_wanted:
-        first = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
+    if not rerankers:
+        first = replace(first, towers=None)  # nothing asks for them
+    if whole is not train:
+        towers = first.towers
+        first = _first_stage(whole, None, goods, terms, settings, again, towers is not None, options, progress, towers)
     trained = Trained(first.asking, settings, first.solution, first.towers, rerankers, worth)
     return trained, put_together(trained, whole, goods, terms)
 
@@ -100,14 +102,14 @@ def fit(
 def refit(trained: Trained, histories: Histories, goods: Goods, options: Options, progress: Progress) -> Trained:
     """The same model with its first stage taught afresh by `histories`; the rerankers stay as they are."""
     terms, again, towers = kernel.term_weights(goods.texts), trained.asking.again, trained.towers is not None
-    first = _first_stage(histories, None, goods, terms, trained.settings, again, towers, options, progress)
+    settings = trained.settings
+    first = _first_stage(histories, None, goods, terms, settings, again, towers, options, progress, trained.towers)
     return Trained(trained.asking, trained.settings, first.solution, first.towers, trained.rerankers, trained.worth)
 
 
 def solution_of(histories: Histories, goods: Goods, settings: linear.Settings, *, again: bool) -> Solution:
     """The linear model alone."""
-    counted = linear.statistics(histories, len(goods), settings.fading_taught)
-    return linear.solve(counted, kernel.term_weights(goods.texts), settings, again=again)
+    return large.solve(histories, kernel.term_weights(goods.texts), settings, again=again)
 
 
 def _is_better(larger: NDArray[np.float64], smaller: NDArray[np.float64]) -> bool:
@@ -147,22 +149,22 @@ def _first_stage(
     towers_wanted: bool,
     options: Options,
     progress: Progress,
+    start: TwoTower | None = None,
 ) -> Trained:
-    """The linear model and the towers."""
+    """The linear model and the towers, which go on from those of `start`."""
     progress(LINEAR_STAGE, 0, 0)
-    counted = linear.statistics(histories, len(goods), settings.fading_taught)
-    solution = linear.solve(
-        counted, terms, settings, again=again, progress=lambda done, total: progress(LINEAR_STAGE, done, total)
+    solution = large.solve(
+        histories, terms, settings, again=again, progress=lambda done, total: progress(LINEAR_STAGE, done, total)
     )
-    del counted
     towers = None
     if towers_wanted:
         towers = tower_training.train(
             histories,
             goods.content,
-            two_tower.Settings(seed=options.seed),
+            two_tower.Settings(seed=options.seed, threads=options.threads),
             validation,
             progress=lambda done, total: progress(TOWERS_STAGE, done, total),
+            start=start,
         )
     return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, {})
 

@@ -27,6 +27,9 @@ _MOST_CASES = 3_000
 _TOP = 10
 _ITEMS_AT_ONCE = 65_536
 _CASES_AT_ONCE = 256
+_MOST_TAUGHT = 3_600_000  # events times epochs: what a large shop gains by more is less than what it costs in minutes
+_FEWEST_EPOCHS = 4
+_AFRESH = 4  # towers that go on from others are taught so many times fewer epochs, at so many times smaller steps
 
 Progress = Callable[[int, int], None]
 
@@ -37,8 +40,10 @@ def train(
     settings: Settings,
     validation: Cases | None = None,
     progress: Progress = lambda *_: None,
+    start: TwoTower | None = None,
 ) -> TwoTower:
-    """Teach both towers. `content` (n, t): unit vectors of the products' content, zero where there is none.
+    """Teach both towers. `content` (n, t): unit vectors of the products' content, zero where there is none; `start`:
+    towers of the same products to go on from, which takes a quarter of the time.
 
     With `validation` the best epoch on its new products is kept, else the last one. The same data, settings and number
     of threads give the same model. `progress` is told the steps done and may raise to stop.
@@ -46,12 +51,13 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
-        return _Training(histories, content, settings, validation, progress).run()
+        return _Training(histories, content, settings, validation, progress, start).run()
 
 
 class _Best(NamedTuple):
     quality: float
     items: NDArray[np.float32]
+    own: NDArray[np.float32]
     weights: dict[str, NDArray[np.float32]]
 
 
@@ -63,25 +69,35 @@ class _Training:
         settings: Settings,
         validation: Cases | None,
         progress: Progress,
+        start: TwoTower | None,
     ) -> None:
         self._settings, self._progress = settings, progress
+        self._epochs = max(min(settings.epochs, _MOST_TAUGHT // max(len(histories), 1)), _FEWEST_EPOCHS)
+        rate = settings.learning_rate
+        if start is not None:
+            self._epochs, rate = -(-self._epochs // _AFRESH), rate / _AFRESH
         self._length = tower_batches.length_for(histories, settings)
         sequences = tower_batches.windows(histories, self._length)
-        self._steps = max(1, len(sequences) // settings.batch)
+        mean_length = float((sequences.stops - sequences.starts).mean()) if len(sequences) else 1.0
+        self._batch = int(min(max(settings.batch_events // mean_length, 16), settings.batch))
+        self._steps = max(1, len(sequences) // self._batch)
         shares = np.bincount(histories.rows, minlength=len(content)) / max(len(histories), 1)
         self._sampler = Sampler(sequences, shares, settings, settings.seed)
         self._content = torch.from_numpy(np.ascontiguousarray(content, dtype=np.float32))  # (n, t)
         self._towers = Towers(content.shape[1], settings)
         self._own = nn.Parameter(torch.randn(len(content), settings.dimensions) * _SPREAD)  # (n, d)
+        if start is not None:
+            self._towers.take(start.weights)
+            self._own.data.copy_(torch.from_numpy(start.own))
         self._parameters = [*self._towers.parameters(), self._own]
         self._optimizer = torch.optim.AdamW(
             self._parameters,
-            lr=settings.learning_rate,
+            lr=rate,
             betas=(0.9, 0.98),
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        total = self._steps * settings.epochs
+        total = self._steps * self._epochs
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: min(1, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / total))
         )
@@ -89,19 +105,19 @@ class _Training:
 
     def run(self) -> TwoTower:
         best: _Best | None = None
-        for epoch in range(self._settings.epochs):
+        for epoch in range(self._epochs):
             self._towers.train()
-            for number, batch in enumerate(self._sampler.epoch(self._settings.batch, self._steps)):
+            for number, batch in enumerate(self._sampler.epoch(self._batch, self._steps)):
                 self._step(batch)
-                self._progress(epoch * self._steps + number + 1, self._steps * self._settings.epochs)
+                self._progress(epoch * self._steps + number + 1, self._steps * self._epochs)
             self._towers.eval()
             items = self._items()
             quality = self._judge.quality(self._towers, items) if self._judge is not None else 0.0
             if best is None or self._judge is None or quality > best.quality:
-                best = _Best(quality, items.numpy().copy(), self._towers.weights())
+                best = _Best(quality, items.numpy().copy(), self._own.detach().numpy().copy(), self._towers.weights())
         assert best is not None
         weights = best.weights | {"length": np.array([self._length], dtype=np.float32)}
-        return TwoTower(best.items, weights, 1 / float(np.exp(best.weights["sharpness"])), best.quality)
+        return TwoTower(best.items, best.own, weights, 1 / float(np.exp(best.weights["sharpness"])), best.quality)
 
     def _step(self, batch: Batch) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._settings.precision == "bfloat16"):

@@ -5,6 +5,7 @@ transformer over the newest events. `tower_training.train` teaches both; serving
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -29,8 +30,9 @@ class Settings(msgspec.Struct, frozen=True):
     heads: int = 2
     dropout: float = 0.4
     id_dropout: float = 0.0  # share of products that a batch knows by content alone, as new products are
-    epochs: int = 14
-    batch: int = 256  # windows of shoppers
+    epochs: int = 14  # at most; fewer where a shop has many events, see `tower_training`
+    batch: int = 256  # windows of shoppers, at most
+    batch_events: int = 2_400  # in a step; long windows make many small steps of few windows, or too few are taken
     negatives: int = 1024
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
@@ -40,12 +42,14 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class TwoTower(NamedTuple):
-    """A trained model. `items` (n, d) float32 unit; `weights`: what `serving.tower` needs by name.
+    """A trained model. `items` (n, d) float32 unit; `own` (n, d): what events alone taught of each product; `weights`:
+    what `serving.tower` needs by name.
 
     `temperature` divides cosines before a softmax; `quality`: NDCG@10 on the validation cases, 0 without any.
     """
 
     items: NDArray[np.float32]
+    own: NDArray[np.float32]
     weights: dict[str, NDArray[np.float32]]
     temperature: float
     quality: float
@@ -137,6 +141,11 @@ class Towers(nn.Module):
     def items(self, own: Tensor, content: Tensor) -> Tensor:
         """Unit vectors (u, d) of products from their own vectors (u, d) and their content (u, t)."""
         return F.normalize(own + self.content(content), dim=1)
+
+    def take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from these weights, as `weights` gave them; others among them are passed over."""
+        own = self.state_dict()
+        self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in own})
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Everything but the products' own vectors, by name."""
