@@ -57,8 +57,30 @@ def is_basket_shop(histories: Histories) -> bool:
     return len(histories) / moments > BASKET_SHOP
 
 
+class Choices(NamedTuple):
+    """The matrices whose products the statistics are, sparse float32, rows by columns of products."""
+
+    chosen: sparse.csr_array  # X: a shopper (or a basket) each
+    pasts: sparse.csr_array  # S: a moment each, what came before it, faded
+    nexts: sparse.csr_array  # T: the same moments, what was chosen then
+
+
 def statistics(histories: Histories, count: int, fading: float) -> Statistics:
     """Count once what all settings share; `count`: number of products."""
+    return counted(choices(histories, count, fading))
+
+
+def counted(made: Choices) -> Statistics:
+    """What the choices say of each pair of products."""
+    return Statistics(
+        sparse.csr_array(made.chosen.T @ made.chosen),
+        sparse.csr_array(made.pasts.T @ made.pasts),
+        sparse.csr_array(made.pasts.T @ made.nexts),
+    )
+
+
+def choices(histories: Histories, count: int, fading: float) -> Choices:
+    """Who chose what, and what before it."""
     baskets = is_basket_shop(histories)
     together = _Rows(count)
     past, after = _Rows(count), _Rows(count)
@@ -80,12 +102,7 @@ def statistics(histories: Histories, count: int, fading: float) -> Statistics:
             seen, seen_weights = _strongest(rows[first:start], faded)
             past.add(seen, seen_weights / np.float32(len(seen) ** 0.5 if baskets else 1.0))
             after.add(now, now_weights)
-    chosen_by, pasts, nexts = together.matrix(), past.matrix(), after.matrix()
-    return Statistics(
-        sparse.csr_array(chosen_by.T @ chosen_by),
-        sparse.csr_array(pasts.T @ pasts),
-        sparse.csr_array(pasts.T @ nexts),
-    )
+    return Choices(together.matrix(), past.matrix(), after.matrix())
 
 
 class _Rows:
