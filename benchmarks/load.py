@@ -14,14 +14,9 @@ import gzip
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
 
@@ -30,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.pressing import Request, press
+from benchmarks.starting import free_port, process, until_it_answers
 from server.demo import state
 from server.demo.catalogs import INVOICE_LINES
 from server.settings import Settings
@@ -71,7 +67,7 @@ def main() -> int:
     console = Console()
     with contextlib.ExitStack() as stack:
         folder = options.data_folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="vitrina-load-"))
-        port, empty_port = _free_port(), _free_port()
+        port, empty_port = free_port(), free_port()
         environment = os.environ | {
             "VITRINA_DATA_FOLDER": folder,
             "VITRINA_PORT": str(port),
@@ -83,10 +79,10 @@ def main() -> int:
             subprocess.run(
                 [sys.executable, "-m", "server", "demo", "--check"], env=environment, check=True, timeout=900
             )
-        empty = stack.enter_context(_process(["-m", "benchmarks.hello", str(empty_port)], environment))
-        family = stack.enter_context(_process(["-m", "server", "up"], environment))
-        _until_it_answers(f"http://127.0.0.1:{empty_port}/")
-        _until_it_answers(f"http://127.0.0.1:{port}/readyz")
+        empty = stack.enter_context(process(["-m", "benchmarks.hello", str(empty_port)], environment))
+        family = stack.enter_context(process(["-m", "server", "up"], environment))
+        until_it_answers(f"http://127.0.0.1:{empty_port}/")
+        until_it_answers(f"http://127.0.0.1:{port}/readyz")
         api = next(child for child in family.children(recursive=True) if "serve" in child.cmdline())
         shops = state.load(Settings(data_folder=folder))
         key = shops["gift-shop"].publishable_key
@@ -192,40 +188,10 @@ def _tell(console: Console, rows: list[Row], memory_mb: float) -> int:
     return 1 if missed else 0
 
 
-@contextlib.contextmanager
-def _process(arguments: list[str], environment: dict[str, str]) -> Iterator[psutil.Process]:
-    process = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _until_it_answers(address: str, within_s: float = 60.0) -> None:
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
 def _warm(port: int, keys: list[str]) -> None:
     """Have the snapshots of all shops in memory."""
     for key in keys:
         press(port, [Request("/v1/recommendations?placement=home")], key, 0.5, calmly=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -67,6 +67,14 @@ class Api:
             )
         return _checked(answer)["id"]
 
+    def start_task(self, shop: DemoShop, kind: str) -> str:
+        """Start a task of this kind; returns its id."""
+        return _checked(self._http.post("/v1/tasks", json={"kind": kind}, headers=_bearer(shop.secret_key)))["id"]
+
+    def task(self, shop: DemoShop, task_id: str) -> Fields:
+        """The task as it is now."""
+        return _checked(self._http.get(f"/v1/tasks/{task_id}", headers=_bearer(shop.secret_key)))
+
     def follow(self, shop: DemoShop, task_id: str, on_progress: OnProgress) -> Fields:
         """Wait for a task to end, and return it.
 
@@ -74,7 +82,7 @@ class Api:
             DemoError: it failed or was cancelled.
         """
         while True:
-            task = _checked(self._http.get(f"/v1/tasks/{task_id}", headers=_bearer(shop.secret_key)))
+            task = self.task(shop, task_id)
             on_progress(task)
             if task["status"] == "succeeded":
                 return task
