@@ -19,6 +19,7 @@ Positive = Annotated[int, Meta(ge=1)]
 Processes = Annotated[int, Meta(ge=0, le=64)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
+_MOST_TRAINING_THREADS = 2  # more gain little on a shop's matrices, and the machine serves shoppers meanwhile
 _DEMO_IMAGES = {"/demo/luma/images/": str(Path(__file__).parent / "demo/data/luma/images")}
 
 
@@ -73,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def base_url(self) -> str:
         """The address browsers use, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def threads_of_training(self) -> int:
+        """The threads of one training: what is set, else one per core and no more than two."""
+        return self.training_threads or min(len(os.sched_getaffinity(0)), _MOST_TRAINING_THREADS)
 
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that shall have the same."""

@@ -113,11 +113,12 @@ def judge(
     test: Cases,
     count: int,
     *,
+    stack: str,
     again: bool,
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Verdict:
-    """Hold a `candidate`, which validation chose, against its `rivals`. `again`: what shoppers knew may come."""
+    """Hold a `candidate` of this `stack`, chosen by validation, against `rivals`. `again`: what shoppers knew may come."""
     evaluations: dict[str, Evaluation] = {}
     models = [*rivals, candidate]
     for number, scorer in enumerate(models):
@@ -127,7 +128,7 @@ def judge(
     comparisons = [compare(evaluations[chosen], evaluations[rival.name], seed=seed) for rival in rivals]
     figures = {name: _figures(evaluation) for name, evaluation in evaluations.items()}
     lost = [one for one in comparisons if not _holds(one)]
-    return Verdict(not lost, chosen, _reason(comparisons, lost), figures, [_plain(one) for one in comparisons])
+    return Verdict(not lost, stack, _reason(comparisons, lost), figures, [_plain(one) for one in comparisons])
 
 
 def _holds(comparison: Comparison) -> bool:
@@ -138,11 +139,9 @@ def _holds(comparison: Comparison) -> bool:
 
 
 def _reason(comparisons: list[Comparison], lost: list[Comparison]) -> str:
-    told = lost or comparisons
-    parts = [f"{_percent(one)} than {_RIVALS.get(one.b, one.b)}" for one in told]
-    if lost:
-        return f"It is not put live: it finds {', and '.join(parts)}, on events that no model was taught."
-    return f"It finds {', and '.join(parts)} of what shoppers took next, on events that no model was taught."
+    parts = [f"{_percent(one)} than {_RIVALS.get(one.b, one.b)}" for one in lost or comparisons]
+    found = f"of what shoppers took next, on events that no model was taught, it finds {' and '.join(parts)}."
+    return f"It is not put live: {found}" if lost else found[0].upper() + found[1:]
 
 
 _RIVALS = {"live": "the model that was live", "popularity": "popularity alone"}
@@ -152,7 +151,8 @@ def _percent(comparison: Comparison) -> str:
     if comparison.mean_b <= 0:
         return "more" if comparison.difference > 0 else "no more"
     change = comparison.difference / comparison.mean_b
-    return f"{abs(change):.0%} {'more' if change >= 0 else 'less'}"
+    chance = ", which may be chance," if not _holds(comparison) and change >= 0 else ""
+    return f"{abs(change) * 100:.0f} % {'more' if change >= 0 else 'less'}{chance}"
 
 
 def _figures(evaluation: Evaluation) -> dict[str, float]:

@@ -55,7 +55,7 @@ async def train(shop: Shop, settings: Settings, run: Progress, seed: int = 0) ->
     cut = gate.split(read.past)
     if len(cut.test) < gate.FEWEST_CASES or len(cut.validation) < gate.FEWEST_CASES:
         return await _too_few(shop, read, cut, seed, began)
-    options = Options(seed=seed, threads=_threads(settings))
+    options = Options(seed=seed, threads=settings.threads_of_training)
     live = await _live_model(shop, settings)
     work = partial(_fit_and_judge, read, cut, options, live)
     trained, verdict = await beside(run, pipeline.SETTINGS_STAGE, work)
@@ -82,7 +82,11 @@ async def evaluate(shop: Shop, settings: Settings, run: Progress, seed: int = 0)
     if len(cut.test) < gate.FEWEST_CASES or len(cut.validation) < gate.FEWEST_CASES:
         return {"accepted": False, "reason": _few(read, cut), "events": len(read.past), "cases": len(cut.test)}
     work = partial(
-        _fit_and_judge, read, cut, Options(seed=seed, threads=_threads(settings)), await _live_model(shop, settings)
+        _fit_and_judge,
+        read,
+        cut,
+        Options(seed=seed, threads=settings.threads_of_training),
+        await _live_model(shop, settings),
     )
     trained, verdict = await beside(run, pipeline.SETTINGS_STAGE, work)
     return _told(verdict, read, cut, seed, {name: float(worth.mean()) for name, worth in trained.worth.items()})
@@ -123,6 +127,7 @@ def _fit_and_judge(
         rivals,
         cut.test if again else cut.test.new_only(),
         count,
+        stack=trained.stack,
         again=again,
         seed=options.seed,
         progress=lambda done, total: report(GATE_STAGE, done, total),
@@ -216,7 +221,3 @@ def _told(verdict: Verdict, read: _Shop, cut: Split, seed: int, validation: dict
 
 def _metrics(read: _Shop) -> dict[str, int]:
     return {"products": len(read.goods), "events": len(read.past)}
-
-
-def _threads(settings: Settings) -> int:
-    return settings.training_threads or 2

@@ -1,6 +1,5 @@
 """What the queue and the worker need to know of one kind of task."""
 
-import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +7,6 @@ from server.settings import Settings
 
 Lane = Literal["short", "long"]
 LANES: tuple[Lane, ...] = ("short", "long")
-_MOST_THREADS = 2  # more gain little on a shop's matrices, and the machine serves shoppers meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +38,8 @@ def training_environment(settings: Settings) -> dict[str, str]:
     """Variables that bound the pools of numerical libraries. They are read while a library is being loaded: set them
     before the process starts, or before the first of these is imported.
     """
-    count = settings.training_threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return dict.fromkeys(pools, str(count)) | {
+    return dict.fromkeys(pools, str(settings.threads_of_training)) | {
         "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep; spinning ones take the cores from shoppers' requests
         "PYTHONHASHSEED": "0",  # the order of sets of text is the same each time, and with it the model
     }
