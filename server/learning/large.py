@@ -1,13 +1,13 @@
-"""The linear model of a catalog of any size: solved for its head, carried over to its tail.
+"""The linear model of a catalog of any size: solved for its head, taken one step for its tail.
 
 A dense solution takes n² memory and n³ time. So the products with most events, the head, are solved among themselves.
-For every pair with a product of the tail, the same equations are solved by one step of Jacobi's method, and their ridge
-pulls each product of the tail towards the average of the head's products whose texts are alike instead of towards zero:
-what has no events at all answers as its likes do, and with each event more as its own shoppers did.
+For every pair with a product of the tail the same equations are solved by one step of Jacobi's method: what events and
+texts say of the two alone, over what they and the ridge say of the first. A product without events stands, by half,
+where those of the head stand whose texts are alike, as new products do (see `cold`).
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,13 @@ from server.learning.linear import KEPT, Choices, Progress, Settings, Solution
 from server.learning.shortlists import Shortlists
 from server.serving.pairs import Lists
 
-DENSE_UP_TO = 15_000  # products: two matrices of 0.9 GB, and four minutes of one core
-HEAD = 12_000  # products solved in a larger catalog: 1.2 GB and two minutes, whatever its size
-NEIGHBOURS = 10  # of the head, for each product of the tail; as for new products, see `cold`
-_STRONGEST = 50  # entries of a head product's row that are carried over to columns of the tail
-_SHOWN = 20  # products of the tail that one of the head stands for in a row: those that are most like it
+DENSE_UP_TO = 15_000  # products: two matrices of 0.9 GB, and two minutes of one core
+HEAD = 12_000  # products solved in a larger catalog: 1.2 GB and a minute, whatever its size
+_LIKES = 48  # texts that a product is tied to by the kernel
+_AVERAGED = 10  # products of the head that one without events stands beside, as in `cold`
+_BELIEVED = 0.5  # of their average: products without events then get their share of places, and known ones lose least
+_STRONGEST = 50  # entries of a head product's row that say something of products without events
+_SHOWN = 20  # of these that one product of the head stands for: those that are most like it
 _MOST_ENTRIES = 64_000_000  # of all rows: half a gigabyte
 _ROWS_AT_ONCE = 2_048
 
@@ -38,123 +40,109 @@ def solve(
 ) -> Solution:
     """The linear model of the products whose texts have these `terms` (n, t); dense where the catalog allows.
 
-    Memory for a large one: two dense matrices of the head, the choices, and about 1.5 GB for a million products.
+    Memory for a large one: two dense matrices of the head, what shoppers chose, and about 2 GB for a million products.
     """
     count = len(terms.indptr) - 1
     if count <= DENSE_UP_TO:
         counted = linear.statistics(histories, count, settings.fading_taught)
         return linear.solve(counted, terms, settings, again=again, progress=progress)
     made = linear.choices(histories, count, settings.fading_taught)
-    head = np.sort(np.argsort(-np.bincount(histories.rows, minlength=count), kind="stable")[:HEAD])
-    of_head: Any = terms[head]
-    among = linear.counted(Choices(*(_columns(matrix, head) for matrix in made)))
-    solved = linear.solve(among, of_head, settings, again=again, progress=progress)
-    del among
-    places = _places(made, head, terms, settings)
-    direct = _Direct(made, places, settings)
-    discover = _carried(solved.discover, places, direct.blocks(discover=True), own=False)
+    events = np.bincount(histories.rows, minlength=count)
+    head = np.sort(np.argsort(-events, kind="stable")[:HEAD])
+    of_head = linear.counted(Choices(*(_taken(matrix.T, head).T for matrix in made)))
+    solved = linear.solve(of_head, _taken(terms, head), settings, again=again, progress=progress)
+    del of_head
+    beside = _beside(events, head, terms)
+    direct = _Direct(made, terms, settings, head)
+    discover = _joined(solved.discover, beside, head, direct.blocks(settings.behaviour), own=False)
     if solved.again is None:
         return Solution(discover, None)
-    return Solution(discover, _carried(solved.again, places, direct.blocks(discover=False), own=True))
+    return Solution(discover, _joined(solved.again, beside, head, direct.blocks(None), own=True))
 
 
-def _columns(matrix: sparse.csr_array, chosen: NDArray[np.intp]) -> sparse.csr_array:
-    columns: Any = matrix[:, chosen]
-    return sparse.csr_array(columns)
+def _taken(matrix: Any, rows: NDArray[np.intp]) -> Any:
+    return sparse.csr_array(sparse.csr_array(matrix)[rows])
 
 
-class _Places(NamedTuple):
-    """How products follow from the head's. `taken` (n, h): a product of the head from itself, one of the tail from its
-    likes, as far as its own events do not say; `weight` (n,): the diagonal of the Gram matrix; `in_head` (n,) bool.
-    """
-
-    head: NDArray[np.intp]
-    in_head: NDArray[np.bool_]
-    taken: Any
-    weight: NDArray[np.float32]
-
-
-def _places(made: Choices, head: NDArray[np.intp], terms: sparse.csr_array, settings: Settings) -> _Places:
-    count = len(terms.indptr) - 1
-    in_head = np.zeros(count, dtype=np.bool_)
-    in_head[head] = True
-    tail = np.flatnonzero(~in_head)
-    parts: tuple[Any, Any] = terms[tail], terms[head]
-    alike = kernel.nearest(*parts, NEIGHBOURS)
-    own = settings.behaviour * _squares(made.chosen) + (1 - settings.behaviour) * _squares(made.pasts)  # (n,)
-    weight = own + settings.text * _squares(sparse.csr_array(terms.T)) + settings.ridge
-    lengths = np.diff(alike.starts)
-    sums = np.add.reduceat(np.append(alike.scores, 0), np.minimum(alike.starts[:-1], len(alike.scores)))
-    shares = alike.scores / np.repeat(sums, lengths) * np.repeat((settings.ridge / weight)[tail], lengths)
-    rows = np.concatenate([head, np.repeat(tail, lengths)])
-    columns = np.concatenate([np.arange(len(head)), alike.rows])
-    values = np.concatenate([np.ones(len(head)), shares]).astype(np.float32)
-    taken = sparse.csr_array((values, (rows, columns)), shape=(count, len(head)))
-    return _Places(head, in_head, taken, weight.astype(np.float32))
-
-
-def _squares(matrix: Any) -> NDArray[np.float64]:
-    """The sum of squares of each column."""
-    return np.bincount(matrix.indices, np.square(matrix.data), matrix.shape[1]).astype(np.float64)
+def _beside(events: NDArray[np.intp], head: NDArray[np.intp], terms: sparse.csr_array) -> Any:
+    """How products without events follow from those of the head, (n, h) sparse; the rows of all others are empty."""
+    without = np.setdiff1d(np.flatnonzero(events == 0), head)
+    alike = kernel.nearest(_taken(terms, without), _taken(terms, head), _AVERAGED)
+    rows = np.repeat(without, np.diff(alike.starts))
+    sums = np.bincount(rows, alike.scores, len(events))
+    shares = (_BELIEVED * alike.scores / sums[rows]).astype(np.float32)
+    return sparse.csr_array((shares, (rows, alike.rows)), shape=(len(events), len(head)))
 
 
 class _Direct:
-    """What shoppers did with a pair of products of which one at least is of the tail: D⁻¹C, by blocks of rows."""
+    """What is known of a pair of products of which one at least is of the tail: D⁻¹C, by blocks of rows."""
 
-    def __init__(self, made: Choices, places: _Places, settings: Settings) -> None:
-        self._places, self._share = places, np.float32(settings.behaviour)
-        self._chosen_by, self._past_of = sparse.csr_array(made.chosen.T), sparse.csr_array(made.pasts.T)
-        self._wanted = made.chosen, made.nexts
-        self._wanted_of_tail = _without(made.chosen, places.in_head), _without(made.nexts, places.in_head)
+    def __init__(self, made: Choices, terms: sparse.csr_array, settings: Settings, head: NDArray[np.intp]) -> None:
+        count, share = len(terms.indptr) - 1, settings.behaviour
+        own = share * _squares(made.chosen) + (1 - share) * _squares(made.pasts) + settings.text * _squares(terms.T)
+        self._diagonal = (own + settings.ridge).astype(np.float32)  # (n,)
+        self._in_head = np.zeros(count, dtype=np.bool_)
+        self._in_head[head] = True
+        self._chosen, self._nexts = made.chosen, made.nexts
+        self._chosen_by, self._past_of = _by_rows(made.chosen), _by_rows(made.pasts)
+        alike = kernel.neighbours(terms, _LIKES)
+        self._likes: Any = sparse.csr_array(
+            (alike.scores * np.float32(settings.text), alike.rows, alike.starts), shape=(count, count)
+        )
 
-    def blocks(self, *, discover: bool) -> Iterator[tuple[NDArray[np.intp], Any]]:
-        """Numbers of rows and the rows, (b, n) sparse; with `discover` what is chosen together too, not only next."""
-        in_head, weight = self._places.in_head, self._places.weight
-        for start in range(0, len(in_head), _ROWS_AT_ONCE):
-            block = np.arange(start, min(start + _ROWS_AT_ONCE, len(in_head)))
-            parts: list[Any] = []
-            for rows, (chosen, nexts) in (
-                (block[in_head[block]], self._wanted_of_tail),
-                (block[~in_head[block]], self._wanted),
-            ):
-                part = self._past_of[rows] @ nexts
-                if discover:
-                    part = self._chosen_by[rows] @ chosen * self._share + part * (1 - self._share)
-                scale: Any = sparse.diags_array(1 / weight[rows])
-                parts.append(scale @ part)
-            order = np.argsort(np.argsort(~in_head[block], kind="stable"), kind="stable")
-            stacked: Any = sparse.vstack(parts, format="csr")
-            yield block, stacked[order]
+    def blocks(self, behaviour: float | None) -> Iterator[tuple[NDArray[np.intp], Any]]:
+        """Numbers of rows, in order, and the rows, (b, n) sparse.
 
-
-def _without(matrix: sparse.csr_array, left_out: NDArray[np.bool_]) -> sparse.csr_array:
-    """The same matrix with some of its columns empty."""
-    kept = ~left_out[matrix.indices]
-    starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-    return sparse.csr_array((matrix.data[kept], matrix.indices[kept], starts), shape=matrix.shape)
+        `behaviour`: the share of what is chosen together; None for what comes next alone, likeness left out too.
+        """
+        for start in range(0, len(self._diagonal), _ROWS_AT_ONCE):
+            rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(self._diagonal)))
+            block = self._past_of[rows] @ self._nexts
+            if behaviour is not None:
+                together = self._chosen_by[rows] @ self._chosen
+                block = together * np.float32(behaviour) + block * np.float32(1 - behaviour) + self._likes[rows]
+            block = sparse.csr_array(block)
+            row_of = np.repeat(rows, np.diff(block.indptr))
+            solved = self._in_head[row_of] & self._in_head[block.indices]
+            block.data = np.where(solved, np.float32(0), block.data / self._diagonal[row_of])
+            yield rows, block
 
 
-def _carried(solved: Lists, places: _Places, direct: Iterator[tuple[NDArray[np.intp], Any]], *, own: bool) -> Lists:
-    """The head's rows and columns, carried over to all products and joined with what is known directly."""
-    count = len(places.in_head)
-    told = _told(solved, places)
+def _by_rows(matrix: sparse.csr_array) -> Any:
+    return sparse.csr_array(matrix.T)
+
+
+def _squares(matrix: Any) -> NDArray[np.float64]:
+    """The sum of the squares of each column."""
+    return np.asarray(matrix.multiply(matrix).sum(axis=0), dtype=np.float64)
+
+
+def _joined(
+    solved: Lists, beside: Any, head: NDArray[np.intp], direct: Iterator[tuple[NDArray[np.intp], Any]], *, own: bool
+) -> Lists:
+    """The rows of all products: what is solved, what stands beside it, and what is known directly. `own`: also of each
+    product what it says of itself.
+    """
+    count = beside.shape[0]
+    of_head = sparse.csr_array((np.ones(len(head)), (head, np.arange(len(head)))), shape=beside.shape, dtype=np.float32)
+    told = _told(solved, beside, of_head)
+    places = sparse.csr_array(of_head + beside)
     found = Shortlists(min(KEPT, max(_MOST_ENTRIES // count, 1)))
     for rows, block in direct:
-        found.add(sparse.csr_array(places.taken[rows] @ told + block), None if own else int(rows[0]))
+        found.add(sparse.csr_array(_taken(places, rows) @ told + block), None if own else int(rows[0]))
     return found.lists()
 
 
-def _told(solved: Lists, places: _Places) -> sparse.csr_array:
-    """What each product of the head says of the whole catalog, (h, n)."""
-    size, count = len(places.head), len(places.in_head)
-    entries = np.arange(len(solved.rows)) - np.repeat(solved.starts[:-1], np.diff(solved.starts))
+def _told(solved: Lists, beside: Any, of_head: Any) -> Any:
+    """What each product of the head says of all products, (h, n)."""
+    size = beside.shape[1]
     whole = sparse.csr_array((solved.scores, solved.rows, solved.starts), shape=(size, size))
+    place = np.arange(len(solved.rows)) - np.repeat(solved.starts[:-1], np.diff(solved.starts))
     strongest = whole.copy()
-    strongest.data[entries >= _STRONGEST] = 0
+    strongest.data[place >= _STRONGEST] = 0
     strongest.eliminate_zeros()
-    to_head = sparse.csr_array((np.ones(size, dtype=np.float32), (np.arange(size), places.head)), shape=(size, count))
     shown = Shortlists(_SHOWN)
-    shown.add(sparse.csr_array(_without(sparse.csr_array(places.taken.T), places.in_head)))
-    tail = shown.lists()
-    to_tail = sparse.csr_array((tail.scores, tail.rows, tail.starts), shape=(size, count))
-    return sparse.csr_array(whole @ to_head + strongest @ to_tail)
+    shown.add(_by_rows(beside))
+    likes = shown.lists()
+    to_likes = sparse.csr_array((likes.scores, likes.rows, likes.starts), shape=beside.shape[::-1])
+    return sparse.csr_array(whole @ _by_rows(of_head) + strongest @ to_likes)
