@@ -23,7 +23,9 @@ _FACTS = "model.json"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the folder holds. `features`: the reranker's, by name: one that asks for others cannot be used."""
+    """What the folder holds. `features`: the reranker's, by name: one that asks for others cannot be used; `files`:
+    the checksum of each file.
+    """
 
     format: int = FORMAT
     stack: str
@@ -35,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     newest_event_ms: int = 0
     seed: int = 0
+    files: dict[str, str] = {}
 
 
 class UnusableModel(Exception):  # noqa: N818 - it is the model that is
@@ -65,7 +68,9 @@ def write(folder: Path, trained: Trained, facts: Facts, group_ids: list[str]) ->
         tower.write(folder, trained.towers.weights)
     for again, found in trained.rerankers.items():
         trees_of(found).write(folder, RANKERS[again])
-    (folder / _FACTS).write_bytes(msgspec.json.format(msgspec.json.encode(facts), indent=1))
+    files = {path.name: _checksum(path) for path in sorted(folder.iterdir()) if path.name != _FACTS}
+    sealed = msgspec.structs.replace(facts, files=files)
+    (folder / _FACTS).write_bytes(msgspec.json.format(msgspec.json.encode(sealed), indent=1))
 
 
 def read(folder: Path) -> Kept:
@@ -79,6 +84,9 @@ def read(folder: Path) -> Kept:
         facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=Facts)
         if facts.format != FORMAT:
             raise UnusableModel(f"{folder.name} has format {facts.format}; this version reads {FORMAT}")
+        for name, checksum in facts.files.items():
+            if _checksum(folder / name) != checksum:
+                raise UnusableModel(f"{folder.name} is damaged: {name} is not as it was written")
         groups = Texts(folder, "groups")
         count = len(arrays.read(folder, "linear.starts")) - 1
         usable = facts.features == FEATURES
@@ -92,7 +100,7 @@ def read(folder: Path) -> Kept:
             # a reranker taught with other features is left out: the first stage serves until the next training
             rankers={again: Trees.read(folder, RANKERS[again]) for again in facts.rankers} if usable else {},
         )
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
         raise UnusableModel(f"{folder.name} cannot be read: {error}") from error
 
 
@@ -102,6 +110,11 @@ def fingerprint(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _write_lists(folder: Path, name: str, lists: Lists) -> None:
