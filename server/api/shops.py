@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from server.access.policies import OPERATOR, SHOP_OR_OPERATOR
 from server.access.shops import SlugTaken, open_shop
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
-from server.api.problems import Problem, invalid
-from server.shops.fields import Currency, Locale, Name, Slug, Timezone, is_currency, is_timezone
+from server.api.problems import Problem, invalid, not_found
+from server.shops.fields import Currency, Locale, Name, ShopSettings, Slug, Timezone, is_currency, is_timezone
 from server.shops.models import Shop
 from server.storage import database
 
@@ -35,7 +35,21 @@ class PublicShop(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     locale: str
     timezone: str
+    settings: ShopSettings
     created_at: datetime
+
+
+class ShopChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to change of a shop; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    locale: Locale | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    settings: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="The settings to change, those of the answer; what is left out stays as it is."),
+    ] = UNSET
 
 
 class FirstKeys(msgspec.Struct, frozen=True):
@@ -63,10 +77,7 @@ class ShopPage(msgspec.Struct, frozen=True):
 async def create(call: Call) -> Answer:
     """Open a shop."""
     wanted: NewShop = call.body
-    if not is_currency(wanted.currency):
-        raise invalid("/currency", f"ISO 4217 has no currency {wanted.currency}. Send a code such as EUR or USD.")
-    if not is_timezone(wanted.timezone):
-        raise invalid("/timezone", "There is no such time zone. Send an IANA name such as Europe/Berlin.")
+    _check(wanted.currency, wanted.timezone)
     try:
         opened = await open_shop(**msgspec.structs.asdict(wanted))
     except SlugTaken as taken:
@@ -74,6 +85,50 @@ async def create(call: Call) -> Answer:
         raise Problem(409, "The slug is taken", detail) from None
     keys = FirstKeys(opened.publishable_key, opened.secret_key)
     return Answer(OpenedShop(**_fields(opened.shop), keys=keys), status=201)
+
+
+async def change(call: Call) -> PublicShop:
+    """Change a shop's own facts and settings."""
+    changes: ShopChanges = call.body
+    shop = await _one(call)
+    _check(changes.currency or None, changes.timezone or None)
+    named = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+    if "settings" in named:
+        named["settings"] = _merged(shop, named["settings"])
+    if named:
+        await Shop.filter(id=shop.id).update(**named)
+    return PublicShop(**_fields(await Shop.get(id=shop.id)))
+
+
+async def _one(call: Call) -> Shop:
+    """The shop of the path: any for the operator, its own for a secret key."""
+    shop_id = call.path["shop_id"]
+    shop = await Shop.get_or_none(id=shop_id)
+    if shop is None or (call.principal.kind != "operator" and shop.id != call.shop_id):
+        raise not_found("shop", shop_id)
+    return shop
+
+
+def _merged(shop: Shop, changes: dict[str, Any]) -> dict[str, Any]:
+    """The shop's settings with these changes.
+
+    Raises:
+        Problem: they are not settings.
+
+    """
+    merged = shop.settings | changes
+    try:
+        msgspec.convert(merged, ShopSettings)
+    except msgspec.ValidationError as error:
+        raise invalid("/settings", f"{error}. Send settings as the answer shows them.") from None
+    return merged
+
+
+def _check(currency: str | None, timezone: str | None) -> None:
+    if currency and not is_currency(currency):
+        raise invalid("/currency", f"ISO 4217 has no currency {currency}. Send a code such as EUR or USD.")
+    if timezone and not is_timezone(timezone):
+        raise invalid("/timezone", "There is no such time zone. Send an IANA name such as Europe/Berlin.")
 
 
 async def listing(call: Call) -> ShopPage:
@@ -91,7 +146,7 @@ async def listing(call: Call) -> ShopPage:
 
 
 def _fields(shop: Shop) -> dict[str, Any]:
-    return {name: getattr(shop, name) for name in PublicShop.__struct_fields__}
+    return {name: getattr(shop, name) for name in PublicShop.__struct_fields__} | {"settings": shop.choices}
 
 
 OPERATIONS = (
@@ -118,5 +173,17 @@ OPERATIONS = (
         query=PageQuery,
         answers={200: ShopPage},
         problems=(404,),
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/shops/{shop_id}",
+        policy=SHOP_OR_OPERATOR,
+        tag="access",
+        summary="Change a shop's facts and settings",
+        handler=change,
+        body=ShopChanges,
+        answers={200: PublicShop},
+        problems=(404,),
+        examples={"body": {"settings": {"new_items_share": 0.1, "training": "automatic"}}},
     ),
 )

@@ -138,7 +138,7 @@ async def _apply(
 ) -> str:
     """Put the trained model in; gives its stack, or "" where it cannot be used: the shop is served without it."""
     texts = await wording.wordings(shop, products.group_ids)
-    exposure = shop.settings.get("new_items_share")
+    exposure = shop.choices.new_items_share
     work = partial(applying.apply, folder, model, products.group_ids, texts, vectors, past, exposure)
     try:
         return await beside(run, "Applying the trained model", lambda _: work())
@@ -167,7 +167,7 @@ async def _learn_from_content(shop: Shop, vectors: NDArray[np.float32], folder: 
     """Index and neighbours of the products' vectors (n, d)."""
     arrays.write(folder, "vectors", vectors)
     await run.progress("Indexing")
-    facts = await asyncio.to_thread(index.build, folder, vectors, shop.settings.get("index", "auto"))
+    facts = await asyncio.to_thread(index.build, folder, vectors, shop.choices.index)
     nearest = Nearest.open(folder / INDEX, facts) if facts else None
     find = partial(neighbours.neighbours, vectors, nearest)
     stage = "Finding similar products"

@@ -118,7 +118,7 @@ def judge(
     seed: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Verdict:
-    """Hold a `candidate` of this `stack`, chosen by validation, against `rivals`. `again`: what shoppers knew may come."""
+    """Hold a `candidate`, the `stack` that validation chose, against `rivals`. `again`: known products may come."""
     evaluations: dict[str, Evaluation] = {}
     models = [*rivals, candidate]
     for number, scorer in enumerate(models):

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.events.histories import MOST, Histories, Past
-from server.learning.two_tower import KINDS, Settings
+from server.learning.two_tower import Inputs, Settings
+from server.serving.tower import KINDS
 
 _MOST_SHARE = 1 - 1e-9  # of all events that one product has; with all of them the logarithm would have no value
 _SORTED_AT_ONCE = 16  # batches among whose windows alike lengths are put together: less padding, yet well mixed
@@ -35,21 +36,12 @@ class Sequences(NamedTuple):
     def __len__(self) -> int:
         return len(self.starts)
 
-
-class Inputs(NamedTuple):
-    """Windows as the shopper tower reads them, (b, t) each, padded at the end.
-
-    `events` (i,) are the positions in b · t whose outputs are summed into a shopper's vector, `queries` (i,) into
-    which of the `asked`.
-    """
-
-    rows: NDArray[np.int64]
-    kinds: NDArray[np.int64]
-    moments: NDArray[np.int64]
-    real: NDArray[np.bool_]
-    events: NDArray[np.int64]
-    queries: NDArray[np.int64]
-    asked: int
+    def shared(self, rank: int, count: int) -> "Sequences":
+        """Every `count`-th window, what one of so many processes teaches; all where they are too few for that."""
+        if len(self) < count:
+            return self
+        mine = slice(rank, None, count)
+        return Sequences(*self[:4], self.starts[mine], self.stops[mine], self.taught[mine])
 
 
 class Batch(NamedTuple):

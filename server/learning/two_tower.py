@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812 - torch's own habit
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-REACH = 20  # moments told apart by distance; what lies further back counts as this far
-KINDS = (0.5, 0.95)  # borders of event weights: below viewed, then wished for or in the cart, above bought
+from server.serving.tower import KINDS, REACH
+
 _TEMPERATURE = 0.07  # to begin with, as in CLIP (Radford et al. 2021)
 _SHARPEST = math.log(100.0)  # where CLIP stops the temperature from falling
 
@@ -53,6 +53,22 @@ class TwoTower(NamedTuple):
     weights: dict[str, NDArray[np.float32]]
     temperature: float
     quality: float
+
+
+class Inputs(NamedTuple):
+    """Windows as the shopper tower reads them, (b, t) each, padded at the end.
+
+    `events` (i,) are the positions in b · t whose outputs are summed into a shopper's vector, `queries` (i,) into
+    which of the `asked`.
+    """
+
+    rows: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    moments: NDArray[np.int64]
+    real: NDArray[np.bool_]
+    events: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    asked: int
 
 
 class ContentTower(nn.Module):
@@ -141,6 +157,16 @@ class Towers(nn.Module):
     def items(self, own: Tensor, content: Tensor) -> Tensor:
         """Unit vectors (u, d) of products from their own vectors (u, d) and their content (u, t)."""
         return F.normalize(own + self.content(content), dim=1)
+
+    def shoppers(self, vectors: Tensor, inputs: Inputs) -> Tensor:
+        """The unit vectors (q, d) that the windows ask for; `vectors` (u, d) of the products that `rows` name."""
+        rows, kinds, moments, real, events, queries = (torch.from_numpy(values) for values in inputs[:-1])
+        hidden = self.shopper(F.embedding(rows, vectors), kinds, moments, real)  # (b, t, d)
+        asked = hidden.reshape(-1, hidden.shape[2])[events]
+        if len(asked) != inputs.asked:  # several events are one moment: their outputs are added up
+            summed = torch.zeros(inputs.asked, asked.shape[1])
+            asked = summed.index_add(0, queries, asked.float())
+        return F.normalize(asked, dim=1)
 
     def take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Go on from these weights, as `weights` gave them; others among them are passed over."""

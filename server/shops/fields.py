@@ -4,8 +4,9 @@ import re
 import unicodedata
 import zoneinfo
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from babel.core import get_global
 from msgspec import Meta
 
@@ -24,6 +25,31 @@ Locale = Annotated[
     str, Meta(max_length=16, pattern="^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", description="Such as `en` or `pt-BR`.")
 ]
 Timezone = Annotated[str, Meta(max_length=64, description="A name of the IANA database, such as `Europe/Berlin`.")]
+
+
+class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a shop may decide about its recommendations; all of it has a sensible default."""
+
+    new_items_share: Annotated[
+        float | None,
+        Meta(
+            description="Share of the places in trained lists, 0 to 1, that products which no training has seen yet "
+            "shall have together; null for their share of the catalog. What they gain, known products lose."
+        ),
+    ] = None
+    training: Annotated[
+        Literal["automatic", "manual"],
+        Meta(description="`automatic`: at night and when enough has changed; `manual`: by `POST /v1/tasks` only."),
+    ] = "automatic"
+    index: Annotated[
+        Literal["auto", "flat", "ivf", "hnsw"],
+        Meta(description="How vectors are searched; `auto` goes by the size of the catalog."),
+    ] = "auto"
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot say."""
+        if self.new_items_share is not None and not 0 <= self.new_items_share <= 1:
+            raise ValueError("`new_items_share` must be from 0 to 1, or null")
 
 
 def is_currency(code: str) -> bool:

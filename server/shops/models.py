@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from tortoise import fields
 from tortoise.models import Model
+
+from server.shops.fields import ShopSettings
 
 
 class Shop(Model):
@@ -27,6 +30,11 @@ class Shop(Model):
     encodings: Any
     events: Any
     tasks: Any
+
+    @property
+    def choices(self) -> ShopSettings:
+        """`settings`, read: what the shop decided, the defaults for the rest."""
+        return msgspec.convert(self.settings, ShopSettings)
 
     class Meta:
         table = "shops"

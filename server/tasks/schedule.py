@@ -56,6 +56,8 @@ async def start_due(queue: Queue, moment: datetime) -> list[str]:
 
 async def due(shop: Shop, moment: datetime) -> str:
     """Why the shop is to be trained now: "changes", "night", or "" where it is not."""
+    if shop.choices.training == "manual":
+        return ""
     trainings = RecommendationTask.filter(shop_id=shop.id, kind="train").using_db(database.reader())
     if await trainings.filter(status__in=("queued", "running")).exists():
         return ""
@@ -75,9 +77,7 @@ async def due(shop: Shop, moment: datetime) -> str:
 
 
 def night_of(shop: Shop, moment: datetime) -> datetime | None:
-    """When the night's training of the shop began to be due; None by day, and where the shop wants none."""
-    if not shop.settings.get("training", {}).get("nightly", True):
-        return None
+    """When the night's training of the shop began to be due; None by day."""
     local = moment.astimezone(ZoneInfo(shop.timezone))
     minute = crc32(shop.id.encode()) % 60  # not all shops of a worker at once
     begins = local.replace(hour=NIGHT, minute=minute, second=0, microsecond=0)

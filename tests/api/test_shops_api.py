@@ -66,3 +66,36 @@ async def test_operator_lists_all_shops_and_a_key_its_own(
     second = (await backend.get("/v1/shops", params=params, headers=bearer(operator_key))).json()
     assert {first["data"][0]["id"], second["data"][0]["id"]} == {shop.id, other_shop.id}
     assert second["next_cursor"] is None
+
+
+async def test_settings_are_changed_one_by_one(backend: httpx.AsyncClient, shop: Shop) -> None:
+    address = f"/v1/shops/{shop.id}"
+    assert (await backend.patch(address, json={"settings": {"new_items_share": 0.2}})).status_code == 200
+    changed = (await backend.patch(address, json={"settings": {"training": "manual"}, "name": "Linen & Co"})).json()
+    assert changed["settings"] == {"new_items_share": 0.2, "training": "manual", "index": "auto"}
+    assert (changed["name"], changed["currency"]) == ("Linen & Co", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"settings": {"new_items_share": 2}}, "/settings"),
+        ({"settings": {"nightly": True}}, "/settings"),
+        ({"timezone": "Nowhere/Land"}, "/timezone"),
+    ],
+)
+async def test_settings_that_are_none_change_nothing(
+    backend: httpx.AsyncClient, shop: Shop, body: dict[str, object], pointer: str
+) -> None:
+    answer = await backend.patch(f"/v1/shops/{shop.id}", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    await shop.refresh_from_db()
+    assert (shop.settings, shop.timezone) == ({}, "UTC")
+
+
+async def test_key_changes_no_other_shop(
+    backend: httpx.AsyncClient, client: httpx.AsyncClient, operator_key: str, other_shop: Shop
+) -> None:
+    address = f"/v1/shops/{other_shop.id}"
+    assert (await backend.patch(address, json={"name": "Mine"})).status_code == 404
+    assert (await client.patch(address, json={"name": "New"}, headers=bearer(operator_key))).json()["name"] == "New"

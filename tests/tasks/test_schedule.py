@@ -114,12 +114,11 @@ async def test_shops_of_one_zone_begin_at_different_minutes(shop: Shop) -> None:
     assert all(begins is not None and begins.hour == 3 for begins in beginnings)
 
 
-async def test_shop_may_want_no_nights(shop: Shop) -> None:
-    await happen(shop, 10)
-    shop.settings = {"training": {"nightly": False}}
-    assert await schedule.due(shop, NIGHT) == ""
-    await happen(shop, 500, first=10)
+async def test_shop_may_want_to_say_itself_when(shop: Shop) -> None:
+    await happen(shop, 510)
     assert await schedule.due(shop, NIGHT) == "changes"
+    shop.settings = {"training": "manual"}
+    assert await schedule.due(shop, NIGHT) == ""
 
 
 async def test_shop_that_cannot_be_scheduled_does_not_stop_the_others(
