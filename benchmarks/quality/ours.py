@@ -30,7 +30,7 @@ def fit(split: Split, seed: int) -> list[Scorer]:
 
 def prepare(products: Products) -> None:
     """Encode the products, which a shop does at import and not while training."""
-    _content(products)
+    content_of(products.passages)
 
 
 def goods_of(products: Products) -> Goods:
@@ -38,7 +38,7 @@ def goods_of(products: Products) -> Goods:
     count = len(products)
     return Goods(
         texts=products.passages,
-        content=_content(products),
+        content=content_of(products.passages),
         images=np.zeros((count, 0), dtype=np.float32),
         category=_codes(products.categories),
         brand=np.full(count, -1, dtype=np.int32),
@@ -52,13 +52,13 @@ def _codes(names: list[str]) -> NDArray[np.int32]:
     return np.array([known.setdefault(name, len(known)) if name else -1 for name in names], dtype=np.int32)
 
 
-def _content(products: Products) -> NDArray[np.float32]:
+def content_of(passages: list[str]) -> NDArray[np.float32]:
     """The vectors of the passages, (n, t), kept between runs."""
-    key = hashlib.blake2b("\0".join(products.passages).encode(), digest_size=12).hexdigest()
+    key = hashlib.blake2b("\0".join(passages).encode(), digest_size=12).hexdigest()
     kept = Path(tempfile.gettempdir()) / f"vitrina-benchmark-{_ENCODER}-{key}.npy"
     if kept.exists():
         return np.load(kept)
-    vectors = load(_ENCODER, load_settings()).encode_texts(products.passages)
+    vectors = load(_ENCODER, load_settings()).encode_texts(passages)
     unfinished = kept.with_suffix(".new.npy")
     np.save(unfinished, vectors)
     unfinished.rename(kept)
