@@ -5,13 +5,14 @@ had, search stays exact. The thresholds were measured, see `RECALL`.
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving.nearest import Index
+from server.serving.nearest import Index, Nearest
 from server.serving.snapshot import INDEX
 
 FLAT_UP_TO = 50_000  # an exact search of 50,000 products takes half a millisecond at 64 dimensions
@@ -43,6 +44,13 @@ def build(folder: Path, vectors: NDArray[np.float32], wish: str = "auto", name: 
     _add(index, vectors)
     faiss.write_index(index, str(folder / name))
     return Index("flat")
+
+
+def searcher(vectors: NDArray[np.float32]) -> Nearest:
+    """An index in memory, of the kind that a snapshot of these vectors (n, d) has."""
+    with TemporaryDirectory(prefix="vitrina-index-") as folder:
+        facts = build(Path(folder), vectors)
+        return Nearest.open(Path(folder) / INDEX, facts) if facts else Nearest.exact(vectors)
 
 
 def _approximate(kind: str, vectors: NDArray[np.float32]) -> tuple[Any, Index] | None:

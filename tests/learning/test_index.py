@@ -75,6 +75,16 @@ def test_vectors_that_no_index_can_order_are_searched_exactly(tmp_path: Path, mo
     assert index.build(tmp_path, noise) == Index("flat")
 
 
+@pytest.mark.parametrize(("most", "close"), [(50_000, 1.0), (1_000, 0.96)])
+def test_training_searches_as_serving_does(monkeypatch: pytest.MonkeyPatch, most: int, close: float) -> None:
+    monkeypatch.setattr(index, "FLAT_UP_TO", most)
+    vectors = clustered(6_000)
+    nearest = index.searcher(vectors)
+    found = [nearest.search(query, 20, None)[0] for query in vectors[::300]]
+    exact = np.argsort(-(vectors[::300] @ vectors.T), axis=1)[:, :20]
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)]) >= close
+
+
 def test_large_vectors_are_compressed_and_still_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "_COMPRESS_ABOVE_BYTES", 100_000)
     vectors = clustered(4_000)
