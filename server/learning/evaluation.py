@@ -15,6 +15,7 @@ from server.learning.cases import Cases
 from server.learning.metrics import Measures
 
 _CASES_AT_ONCE = 256  # 12,000 products make score batches of 12 MB
+_SCORES_AT_ONCE = 16_000_000  # 64 MB, and a few copies: large catalogs are judged in smaller batches
 _ROUNDS_AT_ONCE = 50  # bootstrap rounds drawn together: 22,000 cases make 9 MB
 
 
@@ -73,8 +74,9 @@ def evaluate(
     parts: list[Measures] = []
     shown: list[NDArray[np.int64]] = []
     seconds = 0.0
-    for start in range(0, len(cases), _CASES_AT_ONCE):
-        batch = cases.take(np.arange(start, min(start + _CASES_AT_ONCE, len(cases)), dtype=np.intp))
+    at_once = min(_CASES_AT_ONCE, max(_SCORES_AT_ONCE // max(count, 1), 1))
+    for start in range(0, len(cases), at_once):
+        batch = cases.take(np.arange(start, min(start + at_once, len(cases)), dtype=np.intp))
         began = time.perf_counter()
         scores = scorer.scores(batch)
         seconds += time.perf_counter() - began
