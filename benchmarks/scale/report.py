@@ -19,7 +19,7 @@ def markdown(found: Sequence[Measured]) -> str:
     """Tables for a page."""
     stages = [stage.name for stage in found[0].stages] if found else []
     heads = ["products", "events", "without events", *stages, "index", "recall", "p50 ms", "p99 ms"]
-    lines = [f"Catalogs are {_SYNTHETIC}. Per stage: seconds / peak MB of the process.", "", _row(heads)]
+    lines = [f"Catalogs are {_SYNTHETIC}. Per stage: seconds of one core / peak MB of the process.", "", _row(heads)]
     lines.append(_row(["---:"] * len(heads)))
     for one in found:
         told = [f"{stage.seconds:,.1f} / {stage.peak_mb:,.0f}" for stage in one.stages]
