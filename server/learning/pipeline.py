@@ -93,8 +93,8 @@ def fit(
     if not rerankers:
         first = replace(first, towers=None)  # nothing asks for them
     if whole is not train:
-        towers = first.towers
-        first = _first_stage(whole, None, goods, terms, settings, again, towers is not None, options, progress, towers)
+        towers_wanted = first.towers is not None
+        first = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
     trained = Trained(first.asking, settings, first.solution, first.towers, rerankers, worth)
     return trained, put_together(trained, whole, goods, terms)
 
@@ -103,7 +103,7 @@ def refit(trained: Trained, histories: Histories, goods: Goods, options: Options
     """The same model with its first stage taught afresh by `histories`; the rerankers stay as they are."""
     terms, again, towers = kernel.term_weights(goods.texts), trained.asking.again, trained.towers is not None
     settings = trained.settings
-    first = _first_stage(histories, None, goods, terms, settings, again, towers, options, progress, trained.towers)
+    first = _first_stage(histories, None, goods, terms, settings, again, towers, options, progress)
     return Trained(trained.asking, trained.settings, first.solution, first.towers, trained.rerankers, trained.worth)
 
 
@@ -149,9 +149,8 @@ def _first_stage(
     towers_wanted: bool,
     options: Options,
     progress: Progress,
-    start: TwoTower | None = None,
 ) -> Trained:
-    """The linear model and the towers, which go on from those of `start`."""
+    """The linear model and the towers."""
     progress(LINEAR_STAGE, 0, 0)
     solution = large.solve(
         histories, terms, settings, again=again, progress=lambda done, total: progress(LINEAR_STAGE, done, total)
@@ -164,7 +163,6 @@ def _first_stage(
             two_tower.Settings(seed=options.seed, threads=options.threads),
             validation,
             progress=lambda done, total: progress(TOWERS_STAGE, done, total),
-            start=start,
         )
     return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, {})
 

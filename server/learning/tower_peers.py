@@ -64,3 +64,11 @@ def total(values: Tensor) -> Tensor:
     if place().size > 1:
         distributed.all_reduce(values)
     return values
+
+
+def agree(digest: int) -> bool:
+    """Whether all processes have the same number here, one of less than 63 bits."""
+    extremes = torch.tensor([digest, -digest])
+    if place().size > 1:
+        distributed.all_reduce(extremes, distributed.ReduceOp.MAX)
+    return int(extremes[0]) == -int(extremes[1])

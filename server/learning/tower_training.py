@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from server.encoders.processor import has_bfloat16
 from server.events.histories import Histories
 from server.learning import tower_batches, tower_peers
 from server.learning.cases import Cases
@@ -28,7 +27,6 @@ _ITEMS_AT_ONCE = 65_536
 _FEWEST_WINDOWS = 16  # in a step
 _MOST_TAUGHT = 3_600_000  # events times epochs: what a large shop gains by more is less than what it costs in minutes
 _FEWEST_EPOCHS = 4
-_AFRESH = 4  # towers that go on from others are taught so many times fewer epochs, at so many times smaller steps
 
 Progress = Callable[[int, int], None]
 
@@ -39,11 +37,9 @@ def train(
     settings: Settings,
     validation: Cases | None = None,
     progress: Progress = lambda *_: None,
-    start: TwoTower | None = None,
 ) -> TwoTower:
     """Teach both towers. `content` (n, t): unit vectors of the products' content, zero where there is none, of any
-    float type, and mapped from a file where there are many; `start`: towers of the same products to go on from, which
-    takes a quarter of the time.
+    float type, and mapped from a file where there are many.
 
     With `validation` the best epoch on its new products is kept, else the last one. The same data, settings and number
     of threads give the same model. `progress` is told the steps done and may raise to stop. In a process group every
@@ -52,13 +48,12 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads)
-        return _Training(histories, content, settings, validation, progress, start).run()
+        return _Training(histories, content, settings, validation, progress).run()
 
 
 class _Best(NamedTuple):
     quality: float
     items: NDArray[np.float32]
-    own: NDArray[np.float32]
     weights: dict[str, NDArray[np.float32]]
 
 
@@ -70,13 +65,9 @@ class _Training:
         settings: Settings,
         validation: Cases | None,
         progress: Progress,
-        start: TwoTower | None,
     ) -> None:
         self._settings, self._progress, self._content = settings, progress, content
         self._epochs = max(min(settings.epochs, _MOST_TAUGHT // max(len(histories), 1)), _FEWEST_EPOCHS)
-        rate = settings.learning_rate
-        if start is not None:
-            self._epochs, rate = -(-self._epochs // _AFRESH), rate / _AFRESH
         self._length = tower_batches.length_for(histories, settings)
         sequences = tower_batches.windows(histories, self._length)
         mean_length = float((sequences.stops - sequences.starts).mean()) if len(sequences) else 1.0
@@ -87,21 +78,20 @@ class _Training:
         shares = np.bincount(histories.rows, minlength=len(content)) / max(len(histories), 1)
         self._sampler = Sampler(sequences.shared(*here), shares, settings, settings.seed + here.rank)
         self._towers = Towers(content.shape[1], settings)
-        self._own = Table.drawn(len(content), settings.dimensions)  # (n, d)
-        if start is not None:
-            self._towers.take(start.weights)
-            self._own = Table(torch.from_numpy(start.own.copy()))
+        total = self._steps * self._epochs
+        self._own = Table.drawn(len(content), settings.dimensions, total)  # (n, d)
         torch.manual_seed(settings.seed + here.rank)  # equal weights to begin with, then chances of one's own
         self._optimizer = torch.optim.AdamW(
-            self._towers.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay, fused=True
+            self._towers.parameters(),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
-        total = self._steps * self._epochs
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: min(1, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / total))
         )
         self._judge = Judge(validation, self._length, settings.seed) if validation is not None else None
-        wanted = settings.precision
-        self._is_coarse = wanted == "bfloat16" or (wanted == "auto" and has_bfloat16())
 
     def run(self) -> TwoTower:
         best: _Best | None = None
@@ -116,16 +106,15 @@ class _Training:
             items = self._items()
             quality = self._judge.quality(self._towers, items) if self._judge is not None else 0.0
             if best is None or quality > best.quality:
-                best = _Best(quality, items.numpy().copy(), self._own.vectors.numpy().copy(), self._towers.weights())
+                best = _Best(quality, items.numpy(), self._towers.weights())
         assert best is not None
         weights = best.weights | {"length": np.array([self._length], dtype=np.float32)}
-        return TwoTower(best.items, best.own, weights, 1 / float(np.exp(best.weights["sharpness"])), best.quality)
+        return TwoTower(best.items, weights, 1 / float(np.exp(best.weights["sharpness"])), best.quality)
 
     def _step(self, batch: Batch) -> None:
         rows = torch.from_numpy(batch.items)
-        own = self._own.rows(rows)  # (u, d)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._is_coarse):
-            loss = self._loss(batch, own)
+        own = self._own.read(rows)  # (u, d)
+        loss = self._loss(batch, own)
         self._optimizer.zero_grad()
         loss.backward()
         assert own.grad is not None
@@ -144,7 +133,7 @@ class _Training:
         vectors = self._towers.items(own, self._content_of(batch.items))  # (u, d)
         shoppers = self._towers.shoppers(vectors, batch.inputs)  # (q, d)
         logits = (shoppers * self._towers.scale) @ vectors[: len(batch.log_chances)].T  # (q, c)
-        logits = logits.float() - torch.from_numpy(batch.log_chances)
+        logits = logits - torch.from_numpy(batch.log_chances)
         queries, wanted = torch.from_numpy(batch.pair_queries), torch.from_numpy(batch.pair_candidates)
         weights = torch.from_numpy(batch.pair_weights)
         return (weights * (logits.logsumexp(1)[queries] - logits[queries, wanted])).sum() / weights.sum()
@@ -152,10 +141,10 @@ class _Training:
     @torch.inference_mode()
     def _items(self) -> Tensor:
         """The vectors of all products, (n, d)."""
-        items = torch.empty_like(self._own.vectors)
+        items = torch.empty(len(self._own), self._settings.dimensions)
         for at in range(0, len(items), _ITEMS_AT_ONCE):
             rows = slice(at, at + _ITEMS_AT_ONCE)
-            items[rows] = self._towers.items(self._own.vectors[rows], self._content_of(rows))
+            items[rows] = self._towers.items(self._own.vectors(rows), self._content_of(rows))
         return items
 
     def _content_of(self, rows: NDArray[np.int64] | slice) -> Tensor:

@@ -37,19 +37,16 @@ class Settings(msgspec.Struct, frozen=True):
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     seed: int = 7
-    precision: str = "auto"  # "float32", "bfloat16", or "auto" for what this processor is faster with
     threads: int = 1  # torch's threads spin against those of others on shared cores
 
 
 class TwoTower(NamedTuple):
-    """A trained model. `items` (n, d) float32 unit; `own` (n, d): what events alone taught of each product; `weights`:
-    what `serving.tower` needs by name.
+    """A trained model. `items` (n, d) float32 unit; `weights`: what `serving.tower` needs by name.
 
     `temperature` divides cosines before a softmax; `quality`: NDCG@10 on the validation cases, 0 without any.
     """
 
     items: NDArray[np.float32]
-    own: NDArray[np.float32]
     weights: dict[str, NDArray[np.float32]]
     temperature: float
     quality: float
@@ -165,14 +162,14 @@ class Towers(nn.Module):
         asked = hidden.reshape(-1, hidden.shape[2])[events]
         if len(asked) != inputs.asked:  # several events are one moment: their outputs are added up
             summed = torch.zeros(inputs.asked, asked.shape[1])
-            asked = summed.index_add(0, queries, asked.float())
+            asked = summed.index_add(0, queries, asked)
         return F.normalize(asked, dim=1)
 
     def take(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on from these weights, as `weights` gave them; others among them are passed over."""
+        """Have these weights, as `weights` gave them; others among them are passed over."""
         own = self.state_dict()
         self.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in own})
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Everything but the products' own vectors, by name."""
-        return {name: tensor.detach().float().numpy().copy() for name, tensor in self.state_dict().items()}
+        return {name: tensor.detach().numpy().copy() for name, tensor in self.state_dict().items()}

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from server.events.histories import Histories
-from server.learning import tower_batches, tower_training
+from server.learning import tower_batches, tower_table, tower_training
 from server.learning.cases import by_shopper, leave_last_out
 from server.learning.two_tower import Settings, TwoTower
 from tests.learning.shoppers import Did, content, habitual, histories, shops
@@ -24,7 +24,7 @@ def taught(past: Histories, settings: Settings = SMALL, **how: object) -> TwoTow
 
 def same(one: TwoTower, other: TwoTower) -> bool:
     equal = [np.array_equal(one.weights[name], other.weights[name]) for name in one.weights]
-    return all(equal) and np.array_equal(one.items, other.items) and np.array_equal(one.own, other.own)
+    return all(equal) and np.array_equal(one.items, other.items)
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +61,6 @@ def test_towers_find_what_habits_lead_to(lines: int) -> None:
     assert lengths == pytest.approx(np.ones(COUNT), abs=1e-5)
 
 
-@pytest.mark.slow
-def test_going_on_from_towers_is_shorter_and_keeps_what_they_know() -> None:
-    past = habitual(COUNT, shoppers=400, length=9)
-    train, (validation,) = leave_last_out(past, places=1)
-    settings = msgspec.structs.replace(SMALL, epochs=14)
-    told: list[list[tuple[int, int]]] = [[], []]
-    first = taught(train, settings, validation=validation, progress=lambda *of: told[0].append(of))
-    further = taught(train, settings, validation=validation, progress=lambda *of: told[1].append(of), start=first)
-    assert [steps[-1][0] for steps in told] == [steps[-1][1] for steps in told], "told to the last step"
-    assert len(told[1]) * 3 < len(told[0])
-    assert further.quality > 0.9 * first.quality
-
-
 def test_progress_can_stop_the_training(past: Histories) -> None:
     class EnoughError(Exception):
         pass
@@ -92,6 +79,30 @@ def test_histories_that_teach_nothing_are_no_error(events: list[Did]) -> None:
     found = taught(histories(events))
     assert np.isfinite(found.items).all()
     assert all(np.isfinite(values).all() for values in found.weights.values())
+
+
+@examples(deadline=None, max_examples=30)
+@given(
+    st.lists(st.lists(st.integers(0, 8), min_size=1, max_size=4, unique=True), min_size=1, max_size=30),
+    st.integers(0, 300),
+)
+def test_rows_of_a_table_end_where_adam_over_the_whole_table_puts_them(read: list[list[int]], idle: int) -> None:
+    """Also those that were read once, long ago, and never."""
+    torch.manual_seed(3)
+    read = [*read[:5], *([[0]] * idle), *read[5:]]
+    start, count = torch.randn(9, 4), len(read)
+    whole = torch.nn.Parameter(start.clone())
+    adam = torch.optim.Adam([whole], betas=(0.9, 0.98))
+    table = tower_table.Table(start.clone(), count)
+    for step, rows in enumerate(read):
+        rate = 0.01 * (1 - step / count)
+        chosen, gradients = torch.tensor(rows), torch.randn(len(rows), 4)
+        assert torch.allclose(table.read(chosen), whole[chosen], atol=1e-4)
+        whole.grad = torch.zeros(9, 4).index_add(0, chosen, gradients)
+        adam.param_groups[0]["lr"] = rate
+        adam.step()
+        table.teach(chosen, gradients, rate)
+    assert torch.allclose(table.vectors(slice(None)), whole, atol=1e-4)
 
 
 @examples(deadline=None, max_examples=100)

@@ -49,7 +49,7 @@ def by_torch(trained: TwoTower, pasts: list[Past]) -> np.ndarray:
     sequences = tower_batches.sequences_of(pasts, int(trained.weights["length"][0]))
     inputs = tower_batches.newest(sequences, np.arange(len(pasts)))
     with torch.inference_mode():
-        return tower_training.shopper_vectors(towers, torch.from_numpy(trained.items), inputs).numpy()
+        return towers.shoppers(torch.from_numpy(trained.items), inputs).numpy()
 
 
 @settings(deadline=None, max_examples=80)
