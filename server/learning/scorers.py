@@ -31,10 +31,10 @@ def scorers(trained: Trained, learned: Learned) -> Iterator[Scorer]:
 
 
 def best_of(trained: Trained, learned: Learned) -> Scorer:
-    """The model that would serve: the reranker where there is one, else the linear model."""
+    """The model that would serve: the reranker of what this shop asks for where there is one, else the linear model."""
     again = trained.asking.again
-    if learned.rankers:
-        return TwoStage(learned, again=again and True in learned.rankers)
+    if again in learned.rankers:
+        return TwoStage(learned, again=again)
     lists = trained.solution.again if again and trained.solution.again is not None else trained.solution.discover
     return Linear("linear", lists, len(learned.category), trained.asking.fading)
 

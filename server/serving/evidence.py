@@ -21,8 +21,7 @@ def of_rows(learned: Learned, asked: Asked, pool: Pool, rows: NDArray[np.int32])
 
     A product of the past speaks for a row by its faded link in the linear model, by co-purchase and by words.
     """
-    links = _links(learned.linear, pool, rows, _WIDEST) / learned.typical_link
-    links += _links(learned.bought, pool, rows, NEAR_BOUGHT) + _links(learned.words, pool, rows, NEAR_WORDS)
+    links = _spoken(learned, asked, pool, rows)
     loudest = links.argmax(axis=1)
     spoken = links[np.arange(len(rows)), loudest] > 0
     position = {seed: at for at, seed in enumerate(asked.seeds)}
@@ -56,6 +55,16 @@ def _holds(pairs: Pairs, seed: int, row: int) -> bool:
         return False
     rows, scores = pairs.of(np.array([seed], dtype=np.intp), _PAIR_LOOK)
     return bool(((rows[0] == row) & (scores[0] > 0)).any())
+
+
+def _spoken(learned: Learned, asked: Asked, pool: Pool, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+    """How loudly each product of the past speaks for each row in what ranks here, (k, s) float32."""
+    repeats = learned.again if asked.again else None
+    if asked.again not in learned.rankers:
+        return _links(repeats if repeats is not None else learned.linear, pool, rows, _WIDEST)
+    links = _links(learned.linear, pool, rows, _WIDEST) / learned.typical_link
+    links += _links(learned.bought, pool, rows, NEAR_BOUGHT) + _links(learned.words, pool, rows, NEAR_WORDS)
+    return links
 
 
 def _links(pairs: Pairs, pool: Pool, rows: NDArray[np.int32], most: int) -> NDArray[np.float32]:

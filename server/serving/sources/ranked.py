@@ -36,5 +36,5 @@ def _scores(learned: Learned, asked: Asked, pool: Pool) -> NDArray[np.float32]:
     """The reranker's score of each candidate; the first stage's own where the shop has no reranker."""
     trees = learned.rankers.get(asked.again)
     if trees is None:
-        return pool.linear[1] + pool.again
+        return pool.again if asked.again and learned.again is not None else pool.linear[1]  # the one that was judged
     return trees.score(features(learned, asked.past, pool, time.time_ns() // 1_000_000))
