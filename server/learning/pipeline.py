@@ -180,12 +180,12 @@ def _rerank(
     taught = reranker.look_up(
         learned, cases, again=again, progress=lambda done, total: progress(CANDIDATES_STAGE, done, total)
     )
-    columns = {LINEAR: "again" if again else "linear", TWO_TOWER: "tower"}
+    columns = {LINEAR: "again" if again else "linear_z", TWO_TOWER: "tower"}
     worth = {name: taught.ndcg(taught.features[:, FEATURES.index(column)], cases) for name, column in columns.items()}
     if not options.reranked or taught.hits.sum() < reranker.FEWEST_GROUPS:
         return None, worth
     progress(RERANKER_STAGE, 0, 0)
-    found, scores = reranker.teach(taught, cases.shoppers, options.seed, options.threads)
+    found, scores = reranker.teach(taught, cases.shoppers, columns[LINEAR], options.seed, options.threads)
     return found, worth | {TWO_STAGE: taught.ndcg(scores, cases)}
 
 
@@ -218,7 +218,7 @@ def put_together(
 
 def trees_of(found: Reranker) -> Trees:
     """The averaged boosters as serving scores them."""
-    return Trees.of([forest_of(booster) for booster in found.boosters], len(FEATURES))
+    return Trees.of([forest_of(booster) for booster in found.boosters], len(FEATURES), found.slopes)
 
 
 def _by_category(

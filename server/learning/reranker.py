@@ -5,18 +5,21 @@ split into folds: each fold is judged by trees that never met it, and serving av
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from server.learning.cases import Cases
 from server.serving import candidates
 from server.serving.features import FEATURES, features
 from server.serving.learned import Learned
 
-FOLDS = 3
+FOLDS, FEWER_FOLDS = 5, 3
+_MANY_GROUPS = 5_000  # from which two thirds of them teach as well as four fifths, and in half the time
+_STEEPEST = 20.0  # per standard deviation of the base
 FEWEST_GROUPS = 300  # cases with a hit among the candidates; below, trees learn noise (5.3 of the model's design)
 _ROUNDS, _PATIENCE = 400, 30
 _PARAMETERS = {
@@ -39,9 +42,12 @@ _PARAMETERS = {
 
 
 class Reranker(NamedTuple):
-    """The averaged trees, and each feature's share of what they gained."""
+    """The averaged trees, the `slopes` (f,) of the features that they correct, and each feature's share of what the
+    trees gained.
+    """
 
     boosters: Sequence[lightgbm.Booster]
+    slopes: NDArray[np.float32]
     importance: dict[str, float]
 
 
@@ -95,42 +101,82 @@ def look_up(
     )
 
 
-def teach(taught: Taught, shoppers: NDArray[np.int32], seed: int, threads: int) -> tuple[Reranker, NDArray[np.float32]]:
+def teach(
+    taught: Taught, shoppers: NDArray[np.int32], base: str, seed: int, threads: int
+) -> tuple[Reranker, NDArray[np.float32]]:
     """Grow the trees; gives them, and the out-of-fold scores (m,) of all candidates.
 
-    `shoppers` (c,): whose case it is; all cases of a shopper are in one fold.
+    `shoppers` (c,): whose case it is; all cases of a shopper are in one fold. `base`: the feature whose order the trees
+    correct, so that few cases, which teach little, leave the first stage's order as it is.
     """
-    case_of, hits = taught.cases, taught.hits
-    generator = np.random.default_rng(seed)
-    fold_of_shopper = generator.integers(0, FOLDS, int(shoppers.max(initial=0)) + 1)
-    fold = fold_of_shopper[shoppers]  # (c,)
-    scores = np.zeros(len(taught.labels), dtype=np.float32)
-    boosters: list[lightgbm.Booster] = []
-    for number in range(FOLDS):
-        teaching, judging = hits & (fold != number), hits & (fold == number)
-        parts = [_dataset(taught, chosen, case_of) for chosen in (teaching, judging)]
-        booster = lightgbm.train(
-            _PARAMETERS | {"seed": seed + number, "num_threads": threads},
-            parts[0],
-            _ROUNDS,
-            valid_sets=[parts[1]],
-            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
-        )
-        boosters.append(booster)
-        of_fold = (fold == number)[case_of]
-        scores[of_fold] = np.asarray(booster.predict(taught.features[of_fold]))
-    gains = np.sum([booster.feature_importance("gain") for booster in boosters], axis=0)
+    slopes = np.where(np.array(FEATURES) == base, _slope(taught, base), 0).astype(np.float32)
+    based: NDArray[np.float32] = taught.features @ slopes  # (m,)
+    fold = fold_of(taught, shoppers, seed)  # (c,)
+    grown = _grow(taught, based, fold, seed, threads)
+    scores, of_candidate = based.copy(), fold[taught.cases]
+    for number, booster in enumerate(grown.boosters):
+        inside = of_candidate == number
+        if inside.any():
+            scores[inside] += np.asarray(booster.predict(taught.features[inside]))
+    gains = np.sum([booster.feature_importance("gain") for booster in grown.boosters], axis=0)
     importance = dict[str, float](zip(FEATURES, (gains / max(gains.sum(), 1e-9)).tolist(), strict=True))
-    return Reranker(boosters, importance), scores
+    return Reranker(grown.boosters, slopes, importance), scores
 
 
-def _dataset(taught: Taught, chosen: NDArray[np.bool_], case_of: NDArray[np.intp]) -> lightgbm.Dataset:
-    inside = chosen[case_of]
-    return lightgbm.Dataset(
+def fold_of(taught: Taught, shoppers: NDArray[np.int32], seed: int) -> NDArray[np.int64]:
+    """Which trees do not meet each case, (c,)."""
+    folds = FOLDS if taught.hits.sum() < _MANY_GROUPS else FEWER_FOLDS
+    known, numbers = np.unique(shoppers, return_inverse=True)
+    return (np.random.default_rng(seed).permutation(len(known)) % folds)[numbers]
+
+
+def _slope(taught: Taught, base: str) -> float:
+    """How steep the base is as the logarithm of a chance: the one that makes what was chosen most likely (conditional
+    logit, McFadden 1974).
+    """
+    inside = taught.hits[taught.cases]
+    sizes = taught.sizes[taught.hits]
+    labels = taught.labels[inside].astype(np.float64)
+    values = taught.features[inside, FEATURES.index(base)].astype(np.float64)
+    values /= max(float(values.std()), 1e-9)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    chosen = np.add.reduceat(labels * values, starts) / np.add.reduceat(labels, starts)  # (h,)
+
+    def surprise(slope: float) -> float:
+        highest = np.maximum.reduceat(values, starts) * slope
+        total = np.add.reduceat(np.exp(values * slope - np.repeat(highest, sizes)), starts)
+        return float((highest + np.log(total) - slope * chosen).sum())
+
+    found: Any = optimize.minimize_scalar(surprise, bounds=(0, _STEEPEST), method="bounded")
+    return float(found.x) / max(float(taught.features[inside, FEATURES.index(base)].std()), 1e-9)
+
+
+def _grow(
+    taught: Taught, based: NDArray[np.float32], fold: NDArray[np.int64], seed: int, threads: int
+) -> lightgbm.CVBooster:
+    """A booster for each fold, taught by all others, of as many trees as are best for all folds together: each for
+    itself would stop by the chance of its few cases.
+    """
+    teaching = taught.hits
+    inside = teaching[taught.cases]
+    dataset = lightgbm.Dataset(
         taught.features[inside],
         taught.labels[inside],
-        group=taught.sizes[chosen],
+        group=taught.sizes[teaching],
+        init_score=based[inside],
         feature_name=list(FEATURES),
         params={"max_bin": _PARAMETERS["max_bin"], "verbose": -1},
-        free_raw_data=True,
     )
+    of_candidate = np.repeat(fold[teaching], taught.sizes[teaching])
+    found: Any = lightgbm.cv(
+        _PARAMETERS | {"seed": seed, "num_threads": threads},
+        dataset,
+        _ROUNDS,
+        folds=[
+            (np.flatnonzero(of_candidate != number), np.flatnonzero(of_candidate == number))
+            for number in range(int(fold.max()) + 1)
+        ],
+        callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+        return_cvbooster=True,
+    )
+    return found["cvbooster"]

@@ -22,7 +22,7 @@ Masks = NDArray[Any]  # unsigned, bit j for leaf j
 # product for whole arrays, where counting zeros takes numpy three times as long.
 _DE_BRUIJN = {8: 0x1D, 16: 0x09AF, 32: 0x077CB531, 64: 0x03F79D71B4CB0A89}
 MOST_LEAVES = 64
-_FILES = ("thresholds", "starts", "masks", "leaves")
+_FILES = ("thresholds", "starts", "masks", "leaves", "slopes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,21 @@ class Trees:
     `thresholds` (h,) float32: those of each feature, ascending and distinct, one feature after another; `starts`
     (f + 1,) int64: where each begins. `masks` (h + f, t): row `starts[j] + j + i` says which leaves the tests on
     feature j leave to a value above i of its thresholds. `leaves` (t / 2, w, w) float32: the sums of a leaf of tree p
-    and one of tree p + t / 2, by the places of their bits.
+    and one of tree p + t / 2, by the places of their bits. `slopes` (f,) float32: what the trees correct is the sum of
+    the features by these.
     """
 
     def __init__(
-        self, thresholds: NDArray[np.float32], starts: NDArray[np.int64], masks: Masks, leaves: NDArray[np.float32]
+        self,
+        thresholds: NDArray[np.float32],
+        starts: NDArray[np.int64],
+        masks: Masks,
+        leaves: NDArray[np.float32],
+        slopes: NDArray[np.float32],
     ) -> None:
-        self.thresholds, self.starts, self.masks, self.leaves = thresholds, starts, masks, leaves
+        self.thresholds, self.starts, self.masks, self.leaves, self.slopes = thresholds, starts, masks, leaves, slopes
         self.feature_count = len(starts) - 1
+        self._sloped = np.flatnonzero(slopes).tolist()
         self._steps = [  # of the features that some tree asks for
             (feature, thresholds[start:stop], masks[start + feature : stop + feature + 1])
             for feature, (start, stop) in enumerate(pairwise(starts.tolist()))
@@ -67,8 +74,11 @@ class Trees:
         ]
 
     @classmethod
-    def of(cls, forests: Sequence[Sequence[Tree]], feature_count: int) -> "Trees":
-        """The tables of forests whose scores, each the sum of its trees' leaves, are averaged.
+    def of(
+        cls, forests: Sequence[Sequence[Tree]], feature_count: int, slopes: NDArray[np.float32] | None = None
+    ) -> "Trees":
+        """The tables of forests whose scores, each the sum of its trees' leaves, are averaged; `slopes` (f,) are 0
+        unless given.
 
         Raises `ValueError` when there is no tree, or one with more than 64 leaves.
         """
@@ -81,7 +91,8 @@ class Trees:
         width = next(width for width in _DE_BRUIJN if width >= most)
         if len(trees) % 2:
             trees.append(_SILENT)
-        return cls(*_tests(trees, feature_count, width), _pairs_of_leaves(trees, width, len(forests)))
+        slopes = np.zeros(feature_count, dtype=np.float32) if slopes is None else slopes
+        return cls(*_tests(trees, feature_count, width), _pairs_of_leaves(trees, width, len(forests)), slopes)
 
     @classmethod
     def read(cls, folder: Path, name: str) -> "Trees":
@@ -102,7 +113,11 @@ class Trees:
             raise ValueError(f"Candidates have {features.shape[1]} features; these trees know {self.feature_count}.")
         if not len(features):
             return np.zeros(0, dtype=np.float32)
-        return self._sums(self._within_reach(np.ascontiguousarray(features.T, dtype=np.float32)))
+        within_reach = self._within_reach(np.ascontiguousarray(features.T, dtype=np.float32))
+        scores = self._sums(within_reach)
+        for feature in self._sloped:
+            scores += features[:, feature] * self.slopes[feature]
+        return scores
 
     def _within_reach(self, columns: NDArray[np.float32]) -> Masks:
         """The leaves that the tests leave to each candidate; (f, k) to (k, t)."""

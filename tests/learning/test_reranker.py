@@ -53,12 +53,15 @@ def test_trees_are_judged_on_shoppers_that_they_never_met(model: tuple[Trained, 
     _, learned = model
     cases = cut()[1].new_only().take(np.arange(150))
     taught = reranker.look_up(learned, cases, again=False)
-    found, scores = reranker.teach(taught, cases.shoppers, seed=0, threads=1)
+    found, scores = reranker.teach(taught, cases.shoppers, "linear_z", seed=0, threads=1)
     assert len(found.boosters) == reranker.FOLDS
-    fold = np.random.default_rng(0).integers(0, reranker.FOLDS, int(cases.shoppers.max()) + 1)[cases.shoppers]
+    assert np.flatnonzero(found.slopes).tolist() == [FEATURES.index("linear_z")]
+    fold = reranker.fold_of(taught, cases.shoppers, seed=0)
+    assert np.bincount(fold).min() >= len(cases) // reranker.FOLDS
+    based = taught.features @ found.slopes
     for number, booster in enumerate(found.boosters):
         own = (fold == number)[taught.cases]
-        assert scores[own] == pytest.approx(booster.predict(taught.features[own]), abs=1e-6)
+        assert scores[own] == pytest.approx(based[own] + np.asarray(booster.predict(taught.features[own])), abs=1e-5)
     assert sum(found.importance.values()) == pytest.approx(1)
     assert set(found.importance) == set(FEATURES)
 
@@ -68,7 +71,7 @@ def test_same_seed_grows_the_same_trees(model: tuple[Trained, Learned]) -> None:
     cases = cut()[1].new_only().take(np.arange(150))
     taught = reranker.look_up(learned, cases, again=False)
     texts = [
-        [booster.model_to_string() for booster in reranker.teach(taught, cases.shoppers, 3, 1)[0].boosters]
+        [booster.model_to_string() for booster in reranker.teach(taught, cases.shoppers, "linear_z", 3, 1)[0].boosters]
         for _ in range(2)
     ]
     assert texts[0] == texts[1]
