@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.events.histories import Histories
-from server.learning import cold, index, keeping, kernel, trends
+from server.learning import cold, index, keeping, kernel, pictures, trends
 from server.learning.keeping import Kept
 from server.learning.linear import KEPT
 from server.serving import arrays, learned, pairs, tower
@@ -29,11 +29,12 @@ def apply(
     content: NDArray[np.float32],
     past: Histories,
     exposure: float | None = None,
+    images: NDArray[np.float32] | None = None,
 ) -> str:
     """Write the learned arrays into the snapshot's folder; gives the name of the stack.
 
-    `texts` and `content` (n, t): of today's products, as in training. `exposure`: the share of places that new products
-    shall have, None for their share of the catalog.
+    `texts`, `content` (n, t) and `images` (n, v): of today's products, as in training. `exposure`: the share of places
+    that new products shall have, None for their share of the catalog.
 
     Raises:
         UnusableModel: the trained model cannot be used.
@@ -44,6 +45,9 @@ def apply(
     taught_rows = np.array([taught_row.get(group_id, -1) for group_id in group_ids], dtype=np.int32)
     alike = kernel.neighbours(kernel.term_weights(texts), NEAR_WORDS)
     pairs.write(folder, "words", alike)
+    if kept.facts.settings.image and images is not None and images.shape[1] and (taught_rows < 0).any():
+        looks = pictures.neighbours(images, NEAR_WORDS)
+        alike = pictures.joined(alike, looks, kept.facts.settings.text, kept.facts.settings.image, 2 * NEAR_WORDS)
     to = cold.places(taught_rows, len(kept.group_ids), alike)
     dial = cold.dial_for(kept.discover, to, exposure, KEPT)
     _write_lists(folder, "linear", kept.discover, to, dial)

@@ -104,12 +104,12 @@ async def _write(
     await _learn_from_events(past, products, folder, run)
     encoded = await content.load_vectors(shop, products.group_ids)
     asked = await asyncio.to_thread(asking.write, folder, encoded.text, encoded.has_text, encoded.vectors)
-    vectors, text_encoder = encoded.vectors, encoded.text_encoder if asked else ""
+    vectors, images, text_encoder = encoded.vectors, encoded.image, encoded.text_encoder if asked else ""
     del encoded  # as large as all vectors again
     facts = await _learn_from_content(shop, vectors, folder, run)
     stack = "co-visitation" if len(past) else "content" if vectors.size else "newest"
     if model is not None and len(products):
-        stack = await _apply(shop, model, products, past, vectors, folder, run) or stack
+        stack = await _apply(shop, model, products, past, vectors, images, folder, run) or stack
     await run.progress("Writing the snapshot")
     manifest = Manifest(
         shop_id=shop.id,
@@ -133,13 +133,14 @@ async def _apply(
     products: Assortment,
     past: Histories,
     vectors: NDArray[np.float32],
+    images: NDArray[np.float32],
     folder: Path,
     run: Progress,
 ) -> str:
     """Put the trained model in; gives its stack, or "" where it cannot be used: the shop is served without it."""
     texts = await wording.wordings(shop, products.group_ids)
     exposure = shop.choices.new_items_share
-    work = partial(applying.apply, folder, model, products.group_ids, texts, vectors, past, exposure)
+    work = partial(applying.apply, folder, model, products.group_ids, texts, vectors, past, exposure, images)
     try:
         return await beside(run, "Applying the trained model", lambda _: work())
     except UnusableModel as error:

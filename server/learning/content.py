@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.learning.fusing import category_vectors, fuse
+from server.learning.fusing import category_vectors, fuse, shortened
 from server.shops.models import Shop
 from server.storage import database
 
@@ -48,6 +48,7 @@ class Content(NamedTuple):
     has_image: NDArray[np.bool_]
     text: NDArray[np.float32]  # (n, t) as the encoder gave them, unit norm
     text_encoder: str  # its name, empty for none
+    image: NDArray[np.float32]  # (n, v) of the pictures alone, unit norm, zeros where there is none, v <= 96
 
 
 async def load_vectors(shop: Shop, group_ids: Sequence[str]) -> Content:
@@ -58,7 +59,8 @@ async def load_vectors(shop: Shop, group_ids: Sequence[str]) -> Content:
     image, has_image = await _matrix(shop, IMAGE, [source.image_hash if source else "" for source in ordered])
     named = (await _encoder(shop, TEXT)).removesuffix(f"/{TEXT}")
     categories = category_vectors([source.categories if source else () for source in ordered])
-    return Content(fuse(text, has_text, image, has_image, categories), has_text, has_image, text, named)
+    fused = fuse(text, has_text, image, has_image, categories)
+    return Content(fused, has_text, has_image, text, named, shortened(image, has_image))
 
 
 async def read_sources(shop: Shop) -> dict[str, Source]:

@@ -55,6 +55,18 @@ def fuse(text: Vectors, has_text: Mask, image: Vectors, has_image: Mask, categor
     return unit(np.hstack([weight**0.5 * side for side, weight in sides]))
 
 
+def shortened(vectors: Vectors, mask: Mask) -> Vectors:
+    """The same in its main directions, (n, d) float32, d <= 96, unit rows, zeros where the mask is False: cosines stay
+    about what they are, in an eighth of the memory.
+    """
+    found = np.zeros((len(vectors), min(vectors.shape[1], DIMENSIONS)), dtype=np.float32)
+    if mask.any():
+        sample = vectors[mask][:: -(-int(mask.sum()) // _FITTED_ON)]
+        _, directions = np.linalg.eigh(sample.T @ sample)  # ascending
+        found[mask] = unit(vectors[mask] @ directions[:, -found.shape[1] :])
+    return found
+
+
 def category_vectors(paths: Sequence[Sequence[str]]) -> Vectors:
     """Where products stand in the shop's tree of categories, (n, 512) float32: one slot per category and each of its
     parents, heavier the fewer products it holds; zeros for a product in none.

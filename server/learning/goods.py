@@ -11,8 +11,8 @@ class Goods:
     """n products by row.
 
     `texts`: what words are compared by; `content` (n, t) float32: their content vectors, unit norm or zero, t may be 0;
-    `images` (n, v): those of their pictures alone, v may be 0; `category` and `brand` (n,) int32, -1 for none; `price`
-    (n,) float32, NaN for unknown.
+    `images` (n, v): those of their pictures alone, unit norm or zero, v may be 0; `category` and `brand` (n,) int32, -1
+    for none; `price` (n,) float32, NaN for unknown.
     """
 
     texts: list[str]

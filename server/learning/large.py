@@ -1,9 +1,9 @@
 """The linear model of a catalog of any size: solved for its head, taken one step for its tail.
 
 A dense solution takes n² memory and n³ time. So the products with most events, the head, are solved among themselves.
-For every pair with a product of the tail the same equations are solved by one step of Jacobi's method: what events and
-texts say of the two alone, over what they and the ridge say of the first. A product without events stands, by half,
-where those of the head stand whose texts are alike, as new products do (see `cold`).
+For every pair with a product of the tail the same equations are solved by one step of Jacobi's method: what events,
+texts and pictures say of the two alone, over what they and the ridge say of the first. A product without events stands,
+by half, where those of the head stand that read or look alike, as new products do (see `cold`).
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from server.events.histories import Histories
-from server.learning import kernel, linear
+from server.learning import kernel, linear, pictures
 from server.learning.linear import KEPT, Choices, Progress, Settings, Solution
 from server.learning.shortlists import Shortlists
 from server.serving.pairs import Lists
 
 DENSE_UP_TO = 15_000  # products: two matrices of 0.9 GB, and two minutes of one core
 HEAD = 12_000  # products solved in a larger catalog: 1.2 GB and a minute, whatever its size
-_LIKES = 48  # texts that a product is tied to by the kernel
+_LIKES = 48  # products that one is tied to by each kernel
 _AVERAGED = 10  # products of the head that one without events stands beside, as in `cold`
 _BELIEVED = 0.5  # of their average: products without events then get their share of places, and known ones lose least
 _STRONGEST = 50  # entries of a head product's row that say something of products without events
@@ -35,25 +35,30 @@ def solve(
     terms: sparse.csr_array,
     settings: Settings,
     *,
+    images: NDArray[np.float32] | None = None,
     again: bool = False,
     progress: Progress | None = None,
 ) -> Solution:
     """The linear model of the products whose texts have these `terms` (n, t); dense where the catalog allows.
 
+    `images` (n, v): vectors of their pictures, as for `linear.solve`.
     Memory for a large one: two dense matrices of the head, what shoppers chose, and about 2 GB for a million products.
     """
     count = len(terms.indptr) - 1
     if count <= DENSE_UP_TO:
         counted = linear.statistics(histories, count, settings.fading_taught)
-        return linear.solve(counted, terms, settings, again=again, progress=progress)
+        return linear.solve(counted, terms, settings, images=images, again=again, progress=progress)
     made = linear.choices(histories, count, settings.fading_taught)
     events = np.bincount(histories.rows, minlength=count)
     head = np.sort(np.argsort(-events, kind="stable")[:HEAD])
     of_head = linear.counted(Choices(*(_taken(matrix.T, head).T for matrix in made)))
-    solved = linear.solve(of_head, _taken(terms, head), settings, again=again, progress=progress)
-    del of_head
-    beside = _beside(events, head, terms)
-    direct = _Direct(made, terms, settings, head)
+    if not settings.image or images is None:
+        images = np.zeros((count, 0), dtype=np.float32)
+    of_terms, of_images = _taken(terms, head), images[head]
+    solved = linear.solve(of_head, of_terms, settings, images=of_images, again=again, progress=progress)
+    del of_head, of_terms, of_images
+    beside = _beside(events, head, terms, images, settings)
+    direct = _Direct(made, terms, images, settings, head)
     discover = _joined(solved.discover, beside, head, direct.blocks(settings.behaviour), own=False)
     if solved.again is None:
         return Solution(discover, None)
@@ -64,10 +69,19 @@ def _taken(matrix: Any, rows: NDArray[np.intp]) -> Any:
     return sparse.csr_array(sparse.csr_array(matrix)[rows])
 
 
-def _beside(events: NDArray[np.intp], head: NDArray[np.intp], terms: sparse.csr_array) -> Any:
+def _beside(
+    events: NDArray[np.intp],
+    head: NDArray[np.intp],
+    terms: sparse.csr_array,
+    images: NDArray[np.float32],
+    settings: Settings,
+) -> Any:
     """How products without events follow from those of the head, (n, h) sparse; the rows of all others are empty."""
     without = np.setdiff1d(np.flatnonzero(events == 0), head)
     alike = kernel.nearest(_taken(terms, without), _taken(terms, head), _AVERAGED)
+    if images.shape[1]:
+        looks = pictures.nearest(images[without], images[head], _AVERAGED)
+        alike = pictures.joined(alike, looks, settings.text, settings.image, _AVERAGED)
     rows = np.repeat(without, np.diff(alike.starts))
     sums = np.bincount(rows, alike.scores, len(events))
     shares = (_BELIEVED * alike.scores / sums[rows]).astype(np.float32)
@@ -77,9 +91,18 @@ def _beside(events: NDArray[np.intp], head: NDArray[np.intp], terms: sparse.csr_
 class _Direct:
     """What is known of a pair of products of which one at least is of the tail: D⁻¹C, by blocks of rows."""
 
-    def __init__(self, made: Choices, terms: sparse.csr_array, settings: Settings, head: NDArray[np.intp]) -> None:
+    def __init__(
+        self,
+        made: Choices,
+        terms: sparse.csr_array,
+        images: NDArray[np.float32],
+        settings: Settings,
+        head: NDArray[np.intp],
+    ) -> None:
         count, share = len(terms.indptr) - 1, settings.behaviour
         own = share * _squares(made.chosen) + (1 - share) * _squares(made.pasts) + settings.text * _squares(terms.T)
+        if images.shape[1]:
+            own += settings.image * np.any(images, axis=1)
         self._diagonal = (own + settings.ridge).astype(np.float32)  # (n,)
         self._in_head = np.zeros(count, dtype=np.bool_)
         self._in_head[head] = True
@@ -89,6 +112,10 @@ class _Direct:
         self._likes: Any = sparse.csr_array(
             (alike.scores * np.float32(settings.text), alike.rows, alike.starts), shape=(count, count)
         )
+        if images.shape[1]:
+            looks = pictures.neighbours(images, _LIKES)
+            weighted = (looks.scores * np.float32(settings.image), looks.rows, looks.starts)
+            self._likes = sparse.csr_array(self._likes + sparse.csr_array(weighted, shape=(count, count)))
 
     def blocks(self, behaviour: float | None) -> Iterator[tuple[NDArray[np.intp], Any]]:
         """Numbers of rows, in order, and the rows, (b, n) sparse.

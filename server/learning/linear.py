@@ -1,8 +1,8 @@
-"""A. The linear model: item to item, with transitions and a text kernel inside its Gram matrix; solved in closed form.
+"""A. The linear model: item to item, with transitions and kernels inside its Gram matrix; solved in closed form.
 
 One ridge regression answers three questions at once: what do the same shoppers choose (EASE, Steck 2019), what comes
-next (SLIST, Choi et al. 2021), and what reads alike (the kernel acts as pseudo-shoppers who choose similar products,
-which carries products that hardly anybody has chosen yet). It has no seed and no epochs.
+next (SLIST, Choi et al. 2021), and what reads or looks alike (a kernel acts as pseudo-shoppers who choose similar
+products, which carries products that hardly anybody has chosen yet). It has no seed and no epochs.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
 from server.events.histories import Histories
+from server.learning import pictures
 from server.learning.cases import by_shopper
 from server.serving.pairs import Lists
 
@@ -150,18 +151,20 @@ def solve(
     terms: sparse.csr_array,
     settings: Settings,
     *,
+    images: NDArray[np.float32] | None = None,
     again: bool = False,
     progress: Progress | None = None,
 ) -> Solution:
     """Solve min_B α‖X−XB‖² + (1−α)‖T−SB‖² + ‖K^½(I−B)‖² + λ‖B‖² with diag(B) = 0 and keep its strongest entries.
 
-    `terms` (n, t) float32, K = `settings.text` · terms termsᵀ. Memory: two dense (n, n) float32 and a block.
+    `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
+    + `settings.image` · likeness of images. Memory: two dense (n, n) float32 and a block.
     """
     share = np.float32(settings.behaviour)
-    gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, settings.text)
+    gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)
     gram[np.diag_indices_from(gram)] += np.float32(settings.ridge)
     inverse = _inverse(gram)  # P, in the memory of `gram`
-    wanted = _dense([(counted.together, share), (counted.following, 1 - share)], terms, settings.text)  # C
+    wanted = _dense([(counted.together, share), (counted.following, 1 - share)], terms, images, settings)  # C
     # the constraint of a zero diagonal, for the whole mixture: without it the kernel would teach the identity
     diagonal = np.einsum("ij,ji->i", inverse, wanted) / np.diagonal(inverse)
     discover, repeated = _Kept(len(gram)), _Kept(len(gram)) if again else None
@@ -179,9 +182,12 @@ def solve(
 
 
 def _dense(
-    parts: list[tuple[sparse.csr_array, np.float32]], terms: sparse.csr_array, weight: float
+    parts: list[tuple[sparse.csr_array, np.float32]],
+    terms: sparse.csr_array,
+    images: NDArray[np.float32] | None,
+    settings: Settings,
 ) -> NDArray[np.float32]:
-    """The weighted sum of sparse (n, n) matrices and the kernel, dense."""
+    """The weighted sum of sparse (n, n) matrices and the kernels, dense."""
     count = len(terms.indptr) - 1
     total = np.zeros((count, count), dtype=np.float32)
     transposed = sparse.csr_array(terms.T)
@@ -190,8 +196,10 @@ def _dense(
         for matrix, share in parts:
             rows: Any = matrix[start:stop]
             total[start:stop] += rows.toarray() * share
-        if weight:
-            total[start:stop] += (terms[start:stop] @ transposed).toarray() * np.float32(weight)
+        if settings.text:
+            total[start:stop] += (terms[start:stop] @ transposed).toarray() * np.float32(settings.text)
+        if settings.image and images is not None and images.shape[1]:
+            total[start:stop] += pictures.likeness(images[start:stop], images) * np.float32(settings.image)
     return total
 
 

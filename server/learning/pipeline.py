@@ -6,6 +6,7 @@ smaller stack before it does. The same code trains shops and runs the benchmarks
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -13,7 +14,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from server.events.histories import Histories
-from server.learning import covisitation, kernel, large, linear, reranker, tower_training, trends, tuning, two_tower
+from server.learning import (
+    covisitation,
+    kernel,
+    large,
+    linear,
+    pictures,
+    reranker,
+    tower_training,
+    trends,
+    tuning,
+    two_tower,
+)
 from server.learning.cases import Cases
 from server.learning.goods import Goods
 from server.learning.linear import Solution
@@ -80,7 +92,7 @@ def fit(
     """
     terms = kernel.term_weights(goods.texts)
     again = shows_again(validation)
-    settings = _settings(train, terms, validation, again, options, progress)
+    settings = _settings(train, terms, goods.images, validation, again, options, progress)
     towers_wanted = len(train) >= TOWER_EVENTS if options.towers is None else options.towers
     first = _first_stage(train, validation, goods, terms, settings, again, towers_wanted, options, progress)
     learned = put_together(first, train, goods, terms)
@@ -109,7 +121,7 @@ def refit(trained: Trained, histories: Histories, goods: Goods, options: Options
 
 def solution_of(histories: Histories, goods: Goods, settings: linear.Settings, *, again: bool) -> Solution:
     """The linear model alone."""
-    return large.solve(histories, kernel.term_weights(goods.texts), settings, again=again)
+    return large.solve(histories, kernel.term_weights(goods.texts), settings, images=goods.images, again=again)
 
 
 def _is_better(larger: NDArray[np.float64], smaller: NDArray[np.float64]) -> bool:
@@ -126,17 +138,24 @@ def shows_again(validation: Cases) -> bool:
 
 
 def _settings(
-    train: Histories, terms: sparse.csr_array, validation: Cases, again: bool, options: Options, progress: Progress
+    train: Histories,
+    terms: sparse.csr_array,
+    images: NDArray[np.float32],
+    validation: Cases,
+    again: bool,
+    options: Options,
+    progress: Progress,
 ) -> linear.Settings:
     baskets = linear.is_basket_shop(train)
     start = linear.Settings(behaviour=0.5, text=3.0, ridge=30.0, fading=2.0) if baskets else linear.Settings()
+    if pictures.are_enough(images):
+        start = msgspec.structs.replace(start, image=pictures.WEIGHT)
     if not options.tuned:
         return start
     cases = validation.new_only() if again else validation
     progress(SETTINGS_STAGE, 0, 0)
-    return tuning.tune(
-        train, terms, cases, start, progress=lambda done, total: progress(SETTINGS_STAGE, done, total)
-    ).settings
+    told = partial(progress, SETTINGS_STAGE)
+    return tuning.tune(train, terms, cases, start, images=images, progress=told).settings
 
 
 def _first_stage(
@@ -152,9 +171,8 @@ def _first_stage(
 ) -> Trained:
     """The linear model and the towers."""
     progress(LINEAR_STAGE, 0, 0)
-    solution = large.solve(
-        histories, terms, settings, again=again, progress=lambda done, total: progress(LINEAR_STAGE, done, total)
-    )
+    told = partial(progress, LINEAR_STAGE)
+    solution = large.solve(histories, terms, settings, images=goods.images, again=again, progress=told)
     towers = None
     if towers_wanted:
         towers = tower_training.train(

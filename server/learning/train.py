@@ -104,7 +104,7 @@ async def _read(shop: Shop, run: Progress) -> _Shop:
     goods = Goods(
         texts=await wording.wordings(shop, products.group_ids),
         content=encoded.vectors,
-        images=encoded.vectors[:, :0],
+        images=encoded.image,
         category=products.category,
         brand=products.brand,
         price=products.price,

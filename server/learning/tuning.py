@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from server.events.histories import Histories, Past
-from server.learning import linear
+from server.learning import linear, pictures
 from server.learning.cases import Cases
 from server.learning.linear import Settings
 from server.serving.candidates import seeds_of
@@ -31,6 +31,7 @@ _TRIES: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("ridge", (15.0, 150.0)),
     ("text", (2.0, 6.0)),
 )
+_PICTURE_TRIES: tuple[tuple[str, tuple[float, ...]], ...] = (("image", (0.0, 1.0, 3.0)),)  # where there are enough
 
 
 class Tuned(NamedTuple):
@@ -46,23 +47,33 @@ def tune(
     validation: Cases,
     start: Settings,
     *,
+    images: NDArray[np.float32] | None = None,
     mask_known: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuned:
-    """Search along one setting at a time (coordinate search), from `start`."""
+    """Search along one setting at a time (coordinate search), from `start`.
+
+    `images` (n, v): vectors of the products' pictures, as for `linear.solve`; where most have one, their weight is
+    searched as well.
+    """
     if len(validation) < FEWEST_CASES:
         return Tuned(start, math.nan)
     count = len(terms.indptr) - 1
+    tries = [(name, value) for name, values in _TRIES for value in values]
+    if images is not None and pictures.are_enough(images):
+        tries += [(name, value) for name, values in _PICTURE_TRIES for value in values]
     if count > _TUNED_UP_TO:
+        images = images[_chosen_most(histories, count)] if images is not None else None
         histories, terms, validation = _most_chosen(histories, terms, validation)
     validation = validation.take(_sample(len(validation)))
-    best = _worth(histories, terms, validation, start, mask_known)
-    tries = [(name, value) for name, values in _TRIES for value in values]
+    best = _worth(histories, terms, images, validation, start, mask_known)
     for number, (name, value) in enumerate(tries):
         if progress is not None:
             progress(number, len(tries))
         settings = msgspec.structs.replace(best.settings, **{name: value})
-        found = _worth(histories, terms, validation, settings, mask_known)
+        if settings == best.settings:
+            continue
+        found = _worth(histories, terms, images, validation, settings, mask_known)
         best = found if found.ndcg > best.ndcg else best
     return best
 
@@ -72,12 +83,17 @@ def _sample(count: int) -> NDArray[np.intp]:
 
 
 def _worth(
-    histories: Histories, terms: sparse.csr_array, validation: Cases, settings: Settings, mask_known: bool
+    histories: Histories,
+    terms: sparse.csr_array,
+    images: NDArray[np.float32] | None,
+    validation: Cases,
+    settings: Settings,
+    mask_known: bool,
 ) -> Tuned:
     """The best that these settings reach with any fading of the question, which costs no new solution."""
     count = len(terms.indptr) - 1
     counted = linear.statistics(histories, count, settings.fading_taught)
-    solution = matrix_of(linear.solve(counted, terms, settings).discover, count)
+    solution = matrix_of(linear.solve(counted, terms, settings, images=images).discover, count)
     found: list[tuple[float, float]] = []
     for fading in _FADINGS:
         scores = scores_of(solution, validation.pasts, fading)
@@ -123,12 +139,16 @@ def _most_chosen(
 ) -> tuple[Histories, sparse.csr_array, Cases]:
     """The shop as if it had only its most chosen products."""
     count = len(terms.indptr) - 1
-    chosen = np.sort(np.argsort(-np.bincount(histories.rows, minlength=count), kind="stable")[:_TUNED_UP_TO])
+    chosen = _chosen_most(histories, count)
     new_rows = np.full(count, -1, dtype=np.int32)
     new_rows[chosen] = np.arange(len(chosen), dtype=np.int32)
     kept = histories.take(new_rows[histories.rows] >= 0)
     sampled: Any = terms[chosen]
     return replace(kept, rows=new_rows[kept.rows]), sparse.csr_array(sampled), _narrowed(validation, new_rows)
+
+
+def _chosen_most(histories: Histories, count: int) -> NDArray[np.intp]:
+    return np.sort(np.argsort(-np.bincount(histories.rows, minlength=count), kind="stable")[:_TUNED_UP_TO])
 
 
 def _narrowed(cases: Cases, new_rows: NDArray[np.int32]) -> Cases:

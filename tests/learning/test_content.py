@@ -68,11 +68,13 @@ async def test_vectors_come_in_the_order_asked_with_what_is_missing(shop: Shop, 
     assert content.has_text.tolist() == [False, True, False, True]
     assert content.has_image.tolist() == [False, True, False, False]
     assert np.allclose(np.linalg.norm(content.vectors, axis=1), [0, 1, 0, 1], atol=1e-5)
+    assert np.allclose(np.linalg.norm(content.image, axis=1), [0, 1, 0, 0], atol=1e-5)
 
 
 async def test_shop_that_is_not_encoded_has_vectors_of_no_width(shop: Shop) -> None:
     await put(shop, "a")
-    assert (await load_vectors(shop, ["a"])).vectors.shape == (1, 0)
+    content = await load_vectors(shop, ["a"])
+    assert content.vectors.shape == content.image.shape == (1, 0)
 
 
 async def test_vector_stored_again_replaces_the_first(shop: Shop) -> None:
