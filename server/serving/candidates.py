@@ -63,33 +63,34 @@ def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: 
         parts.append(seeds)
     rows, (told_at, repeated_at, words_at, bought_at, *lists_at) = _number(learned.places, parts)
     count = len(rows)
-    linear = np.empty((3, count), dtype=np.float32)
-    for number, of in enumerate(fade):
-        linear[number] = _summed(told_at, told, of, count)
-    repeat = _summed(repeated_at, repeated, fade[1], count)
-    knn = _summed(bought_at, bought_scores, fade[1], count)
-    words = np.zeros((2, count), dtype=np.float32)
+    said = np.zeros((7, count), dtype=np.float32)  # by the newest text, by any text, again, bought, linear three times
+    words, linear = said[:2], said[4:]
     np.maximum.at(words[1], words_at, word_scores.ravel())
     if len(seeds):
         words[0][words_at[: word_rows.shape[1]]] = word_scores[0]
+    said[2] = _summed(repeated_at, repeated, fade[1], count)
+    said[3] = _summed(bought_at, bought_scores, fade[1], count)
+    for number, of in enumerate(fade):
+        linear[number] = _summed(told_at, told, of, count)
+    strongest = np.zeros(count, dtype=np.float32)
+    np.maximum.at(strongest, told_at, told.ravel())
 
     allowed = np.ones(count, dtype=np.bool_)
     for known in (left_out,) if again else (left_out, seeds):
         allowed[places_of(learned.places, rows, known)[1]] = False
-    merged = _merged((linear[1], linear[0], repeat, words[1], knn), lists_at, allowed)
+    merged = _merged(said[1:6] * allowed, lists_at) * allowed
     kept = _best(merged, POOL)
-    strongest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(strongest, told_at, told.ravel())
+    said_of_kept = said.take(kept, axis=1)
     return Pool(
         rows[kept],
         seeds,
         fade,
-        linear[:, kept],
+        said_of_kept[4:],
         strongest[kept],
         _spread(linear[1], len(learned.places)),
-        repeat[kept],
-        words[:, kept],
-        knn[kept],
+        said_of_kept[2],
+        said_of_kept[:2],
+        said_of_kept[3],
         learned.items[rows[kept]] @ vector if vector is not None else np.zeros(len(kept), dtype=np.float32),
         merged[kept],
     )
@@ -100,7 +101,7 @@ def seeds_of(past: Past, fading: float) -> tuple[NDArray[np.int32], NDArray[np.f
     newest = dict(zip(past.rows.tolist(), range(len(past)), strict=True))  # the last one of each row is kept
     first = np.array(sorted(newest.values(), reverse=True)[:MOST_HISTORY], dtype=np.intp)
     moments, weights = past.moments[first].astype(np.float32), past.weights[first]
-    fade = np.stack([np.exp(-moments), np.exp(moments / np.float32(-fading)), np.ones_like(moments)])
+    fade = np.exp(moments / np.array([[-1], [-fading], [-np.inf]], dtype=np.float32))
     return past.rows[first], (fade * weights).astype(np.float32)
 
 
@@ -161,32 +162,40 @@ def places_of(
     return inside, at[inside]
 
 
-def _merged(
-    scored: tuple[NDArray[np.float32], ...], lists: list[NDArray[np.intp]], allowed: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Reciprocal ranks, added up over sources with scores (u,) and over lists of positions; (u,), 0: not allowed."""
-    lists = [*(_best(scores * allowed, _PER_SOURCE) for scores in scored), *lists]
+def _merged(scored: NDArray[np.float32], lists: list[NDArray[np.intp]]) -> NDArray[np.float32]:
+    """Reciprocal ranks, added up over scores (sources, u) and over lists of positions; (u,)."""
+    keys = _largest(scored, _PER_SOURCE)
+    lists = [*(~some[some >= 0] & _POSITION for some in keys), *lists]
     shares = [_shares(len(listed)) for listed in lists]
-    return np.bincount(np.concatenate(lists), np.concatenate(shares), len(allowed)).astype(np.float32) * allowed
+    return np.bincount(np.concatenate(lists), np.concatenate(shares), scored.shape[1]).astype(np.float32)
 
 
 @cache
 def _shares(count: int) -> NDArray[np.float32]:
     """The reciprocal ranks of a list."""
-    return 1 / (_RANK_OFFSET + np.arange(count, dtype=np.float32))
+    return np.reciprocal(np.arange(count, dtype=np.float32) + np.float32(_RANK_OFFSET))
 
 
 def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
     """Positions of the `most` largest scores above 0, largest first, of equal ones the first first."""
-    found = scores.nonzero()[0]
-    # the bits of floats from 0 up are in their order, and whole numbers are sorted many times faster than by positions
-    keys = scores[found].view(np.int32).astype(np.int64) << 32
-    keys -= found
-    cut = len(keys) - most
+    keys = _largest(scores, most)
+    return ~keys[keys >= 0] & _POSITION
+
+
+def _largest(scores: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """Keys of the `most` largest of the last axis, largest first: below 0 for no score, else with the complement of
+    the score's position in the lower half.
+
+    The bits of floats from 0 up have their order, and whole numbers are sorted many times faster than positions.
+    """
+    keys = scores.view(np.int32).astype(np.int64)
+    keys <<= 32
+    keys -= np.arange(1, scores.shape[-1] + 1)
+    cut = keys.shape[-1] - most
     if cut > 0:
-        keys = np.partition(keys, cut)[cut:]
-    keys = np.sort(keys[keys > 0])[::-1]
-    return -keys & _POSITION
+        keys = np.partition(keys, cut, axis=-1)[..., cut:]
+    keys.sort(axis=-1)
+    return keys[..., ::-1]
 
 
 def _spread(scores: NDArray[np.float32], count: int) -> tuple[float, float]:
