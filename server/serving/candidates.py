@@ -4,6 +4,8 @@ Models answer with short lists, so the work grows with these and not with the ca
 ranks (Cormack, Clarke and Büttcher, SIGIR 2009), which needs no common scale.
 """
 
+from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,7 @@ NEAR_WORDS = 48
 NEAR_BOUGHT = 32
 _ALIKE_HISTORY = 20  # products of the past whose texts and vectors are compared
 _IN_CATEGORY = 60
+_POSITION = 0xFFFFFFFF  # the lower half of a key
 
 
 class Pool(NamedTuple):
@@ -47,76 +50,59 @@ class Pool(NamedTuple):
 def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: bool) -> Pool:
     """The pool for one shopper. `left_out` rows never come; `again`: what the past holds may."""
     seeds, fade = seeds_of(past, learned.asking.fading)
+    at = seeds.astype(np.intp)  # what numpy looks up by without a conversion
     width = min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1])
-    told_rows, told = learned.linear.of(seeds.astype(np.intp), width)  # (s, width)
-    repeated = (
-        learned.again.of(seeds.astype(np.intp), width) if learned.again is not None and again else _nothing(seeds)
-    )
-    word_rows, word_scores = learned.words.of(seeds[:_ALIKE_HISTORY].astype(np.intp), NEAR_WORDS)
-    bought_rows, bought_scores = learned.bought.of(seeds.astype(np.intp), NEAR_BOUGHT)
+    told_rows, told = learned.linear.of(at, width)  # (s, width)
+    repeats = learned.again if again else None
+    repeated_rows, repeated = repeats.of(at, width) if repeats is not None else _nothing(seeds)
+    word_rows, word_scores = learned.words.of(at[:_ALIKE_HISTORY], NEAR_WORDS)
+    bought_rows, bought_scores = learned.bought.of(at, NEAR_BOUGHT)
     vector, near = _towers(learned, past)
-    category = _in_category(learned, seeds)
-    parts = [
-        told_rows.ravel(),
-        repeated[0].ravel(),
-        word_rows.ravel(),
-        bought_rows.ravel(),
-        near,
-        learned.hot,
-        category,
-    ]
+    parts = [told_rows, repeated_rows, word_rows, bought_rows, near, learned.hot, _in_category(learned, seeds)]
     if again:
         parts.append(seeds)
-    rows, numbers = _number(learned.places, parts)
+    rows, (told_at, repeated_at, words_at, bought_at, *lists_at) = _number(learned.places, parts)
     count = len(rows)
-    told_at, again_at, words_at, bought_at, *lists_at = numbers
-    flat = told.ravel()
-    linear = np.stack(
-        [np.bincount(told_at, (told * of[:, None]).ravel(), count) for of in fade]  # (3, u)
-    ).astype(np.float32)
-    strongest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(strongest, told_at, flat)
-    repeat = np.bincount(again_at, (repeated[1] * fade[1][:, None]).ravel(), count).astype(np.float32)
-    words = np.zeros((2, count), dtype=np.float32)
+    said = np.zeros((7, count), dtype=np.float32)  # by the newest text, by any text, again, bought, linear three times
+    words, linear = said[:2], said[4:]
     np.maximum.at(words[1], words_at, word_scores.ravel())
     if len(seeds):
         words[0][words_at[: word_rows.shape[1]]] = word_scores[0]
-    knn = np.bincount(bought_at, (bought_scores * fade[1][:, None]).ravel(), count).astype(np.float32)
-    tower = learned.items[rows] @ vector if vector is not None else np.zeros(count, dtype=np.float32)
+    said[2] = _summed(repeated_at, repeated, fade[1], count)
+    said[3] = _summed(bought_at, bought_scores, fade[1], count)
+    for number, of in enumerate(fade):
+        linear[number] = _summed(told_at, told, of, count)
+    strongest = np.zeros(count, dtype=np.float32)
+    np.maximum.at(strongest, told_at, told.ravel())
 
     allowed = np.ones(count, dtype=np.bool_)
-    allowed[learned.places[left_out][_named(learned.places, rows, left_out)]] = False
-    if not again:
-        allowed[learned.places[seeds][_named(learned.places, rows, seeds)]] = False
-    merged = _merged((linear[1], linear[0], repeat, words[1], knn), lists_at, count, allowed)
+    for known in (left_out,) if again else (left_out, seeds):
+        allowed[places_of(learned.places, rows, known)[1]] = False
+    merged = _merged(said[1:6] * allowed, lists_at) * allowed
     kept = _best(merged, POOL)
-    sums = float(linear[1].sum()), float(linear[1] @ linear[1])
-    mean = sums[0] / len(learned.places)
-    spread = mean, max(sums[1] / len(learned.places) - mean * mean, 1e-12) ** 0.5
+    said_of_kept = said.take(kept, axis=1)
     return Pool(
         rows[kept],
         seeds,
         fade,
-        linear[:, kept],
+        said_of_kept[4:],
         strongest[kept],
-        spread,
-        repeat[kept],
-        words[:, kept],
-        knn[kept],
-        tower[kept],
+        _spread(linear[1], len(learned.places)),
+        said_of_kept[2],
+        said_of_kept[:2],
+        said_of_kept[3],
+        learned.items[rows[kept]] @ vector if vector is not None else np.zeros(len(kept), dtype=np.float32),
         merged[kept],
     )
 
 
 def seeds_of(past: Past, fading: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The products gone by, newest first, each once, (s,); and how much each counts by the three fadings, (3, s)."""
-    newest_first = past.rows[::-1]
-    _, first = np.unique(newest_first, return_index=True)
-    first.sort()
-    first = first[:MOST_HISTORY]
-    moments, weights = past.moments[::-1][first].astype(np.float32), past.weights[::-1][first]
-    fade = np.stack([np.exp(-moments), np.exp(moments / np.float32(-fading)), np.ones_like(moments)])
-    return newest_first[first], (fade * weights).astype(np.float32)
+    newest = dict(zip(past.rows.tolist(), range(len(past)), strict=True))  # the last one of each row is kept
+    first = np.array(sorted(newest.values(), reverse=True)[:MOST_HISTORY], dtype=np.intp)
+    moments, weights = past.moments[first].astype(np.float32), past.weights[first]
+    fade = np.exp(moments / np.array([[-1], [-fading], [-np.inf]], dtype=np.float32))
+    return past.rows[first], (fade * weights).astype(np.float32)
 
 
 def _nothing(seeds: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -142,50 +128,77 @@ def _in_category(learned: Learned, seeds: NDArray[np.int32]) -> NDArray[np.int32
 
 
 def _number(
-    places: NDArray[np.int32], parts: list[NDArray[np.int32]]
-) -> tuple[NDArray[np.int32], list[NDArray[np.int32]]]:
+    places: NDArray[np.intp], parts: list[NDArray[np.int32]]
+) -> tuple[NDArray[np.int32], list[NDArray[np.intp]]]:
     """All rows of the parts, each once, and each part's rows as positions in it.
 
     Without sorting: every row's place is written by all its occurrences, and the last one to write owns it. `places`
     keeps the numbers afterwards.
     """
-    everything = np.concatenate(parts)
-    owners = np.arange(len(everything), dtype=np.int32)
+    everything = np.concatenate([part.ravel() for part in parts], dtype=np.intp)
+    owners = np.arange(len(everything))
     places[everything] = owners
     rows = everything[places[everything] == owners]
-    places[rows] = np.arange(len(rows), dtype=np.int32)
+    places[rows] = owners[: len(rows)]
     numbers = places[everything]
-    return rows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
+    stops = list(accumulate(part.size for part in parts))
+    return rows.astype(np.int32), [numbers[stop - part.size : stop] for stop, part in zip(stops, parts, strict=True)]
 
 
-def _named(places: NDArray[np.int32], rows: NDArray[np.int32], some: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which of `some` rows are among `rows`, going by their places."""
+def _summed(
+    at: NDArray[np.intp], scores: NDArray[np.float32], fade: NDArray[np.float32], count: int
+) -> NDArray[np.float32]:
+    """What all seeds' lists, (s, width) at positions `at`, say together; (count,)."""
+    return np.bincount(at, (scores * fade[:, None]).ravel(), count).astype(np.float32)
+
+
+def places_of(
+    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32]
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Which of `some` rows are among the numbered `rows`, and the places of these."""
     at = places[some]
     inside = at < len(rows)
     inside[inside] = rows[at[inside]] == some[inside]
-    return inside
+    return inside, at[inside]
 
 
-def _merged(
-    scored: tuple[NDArray[np.float32], ...],
-    lists: list[NDArray[np.int32]],
-    count: int,
-    allowed: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Reciprocal ranks, added up over sources with scores (u,) and over lists of positions; (u,), 0: not allowed."""
-    merged = np.zeros(count, dtype=np.float32)
-    for scores in scored:
-        best = _best(scores * allowed, _PER_SOURCE)
-        best = best[scores[best] > 0]
-        merged[best] += 1 / (_RANK_OFFSET + np.arange(len(best), dtype=np.float32))
-    for listed in lists:
-        merged[listed] += 1 / (_RANK_OFFSET + np.arange(len(listed), dtype=np.float32))
-    return merged * allowed
+def _merged(scored: NDArray[np.float32], lists: list[NDArray[np.intp]]) -> NDArray[np.float32]:
+    """Reciprocal ranks, added up over scores (sources, u) and over lists of positions; (u,)."""
+    keys = _largest(scored, _PER_SOURCE)
+    lists = [*(~some[some >= 0] & _POSITION for some in keys), *lists]
+    shares = [_shares(len(listed)) for listed in lists]
+    return np.bincount(np.concatenate(lists), np.concatenate(shares), scored.shape[1]).astype(np.float32)
+
+
+@cache
+def _shares(count: int) -> NDArray[np.float32]:
+    """The reciprocal ranks of a list."""
+    return np.reciprocal(np.arange(count, dtype=np.float32) + np.float32(_RANK_OFFSET))
 
 
 def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Positions of the `most` largest scores above 0, largest first."""
-    cut = len(scores) - most
-    best = np.argpartition(scores, cut)[cut:] if cut > 0 else np.arange(len(scores))
-    best = best[scores[best] > 0]
-    return best[np.argsort(-scores[best], kind="stable")]
+    """Positions of the `most` largest scores above 0, largest first, of equal ones the first first."""
+    keys = _largest(scores, most)
+    return ~keys[keys >= 0] & _POSITION
+
+
+def _largest(scores: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """Keys of the `most` largest of the last axis, largest first: below 0 for no score, else with the complement of
+    the score's position in the lower half.
+
+    The bits of floats from 0 up have their order, and whole numbers are sorted many times faster than positions.
+    """
+    keys = scores.view(np.int32).astype(np.int64)
+    keys <<= 32
+    keys -= np.arange(1, scores.shape[-1] + 1)
+    cut = keys.shape[-1] - most
+    if cut > 0:
+        keys = np.partition(keys, cut, axis=-1)[..., cut:]
+    keys.sort(axis=-1)
+    return keys[..., ::-1]
+
+
+def _spread(scores: NDArray[np.float32], count: int) -> tuple[float, float]:
+    """Mean and standard deviation of the scores of `count` products, of which all but these are 0."""
+    mean = float(scores.sum()) / count
+    return mean, max(float(scores @ scores) / count - mean * mean, 1e-12) ** 0.5

@@ -65,13 +65,13 @@ class Learned:
     tower: ShopperTower | None
     near: Nearest | None  # searches `items`
     rankers: Mapping[bool, Trees] = field(default_factory=dict[bool, Trees])  # by whether known products may come
-    places: NDArray[np.int32] = field(init=False)  # (n,) scratch
+    places: NDArray[np.intp] = field(init=False)  # (n,) scratch
     typical_link: np.float32 = field(init=False)  # the best entry of a typical product's linear row
 
     def __post_init__(self) -> None:
         """Make room for numbering candidates, and see how large links are here."""
         count = len(self.category)
-        self.places = np.zeros(count, dtype=np.int32)
+        self.places = np.zeros(count, dtype=np.intp)
         sample = np.arange(0, count, max(1, count // _SAMPLED), dtype=np.intp)
         _, best = self.linear.of(sample, 1)
         best = best[best > 0]

@@ -21,6 +21,7 @@ _NAME = "tower"
 _EPSILON = 1e-5  # of torch's LayerNorm
 
 Weights = Mapping[str, NDArray[np.float32]]
+_Linear = tuple[NDArray[np.float32], NDArray[np.float32]]  # (d, e) and (e,)
 
 
 def write(folder: Path, weights: Weights) -> None:
@@ -71,11 +72,13 @@ class ShopperTower:
             past.moments[-self._length :],
             past.weights[-self._length :],
         )
-        hidden = self._entry(items[rows]) + self._kinds[np.searchsorted(_BORDERS, weights)]  # (t, d)
+        hidden = self._entry(items.take(rows, axis=0)) + self._kinds[_BORDERS.searchsorted(weights)]  # (t, d)
+        # how many moments lie between each event (asking, in rows) and each other; -1: it came later and is not seen
+        distances = np.minimum(np.maximum(moments - moments[:, None], -1), REACH - 1)  # (t, t)
         newest = int(np.count_nonzero(moments == moments[-1]))
         for number, layer in enumerate(self._layers):
             asking = newest if number == len(self._layers) - 1 else len(rows)
-            hidden = layer(hidden, moments, asking)
+            hidden = layer(hidden, distances[-asking:])
         summed = self._exit(hidden[-newest:]).sum(axis=0)
         return (summed / max(float(np.linalg.norm(summed)), 1e-12)).astype(np.float32)
 
@@ -88,48 +91,71 @@ class _Norm:
         self._gain, self._bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        centred = values - values.mean(axis=-1, keepdims=True)
-        variance = np.einsum("td,td->t", centred, centred)[:, None] / np.float32(values.shape[-1])
-        return centred / np.sqrt(variance + np.float32(_EPSILON)) * self._gain + self._bias
+        return _normed(values) * self._gain + self._bias
+
+    def into(self, linear: _Linear) -> _Linear:
+        """The linear step that this norm's gain and bias, and then `linear`, are together."""
+        steps, bias = linear
+        return np.ascontiguousarray(self._gain[:, None] * steps), self._bias @ steps + bias
 
 
 class _Layer:
     def __init__(self, weights: Weights, name: str) -> None:
-        self._before_mix, self._before_inner = (
-            _Norm(weights, f"{name}before_mix"),
-            _Norm(weights, f"{name}before_inner"),
-        )
-        self._nearness = weights[f"{name}nearness"]  # (REACH, h)
-        self._heads = self._nearness.shape[1]
+        nearness = weights[f"{name}nearness"]  # (REACH, h)
+        unseen = np.full((1, nearness.shape[1]), -np.inf, dtype=np.float32)
+        self._nearness = np.concatenate([nearness, unseen])  # by distance, the last row for -1
+        self._heads = nearness.shape[1]
         parts = ("mix", "mixed", "inner", "outer")
-        self._mix, self._mixed, self._inner, self._outer = (
+        mix, self._mixed, inner, self._outer = (
             (np.ascontiguousarray(weights[f"{name}{part}.weight"].T), weights[f"{name}{part}.bias"]) for part in parts
         )
+        self._mix = _Norm(weights, f"{name}before_mix").into(mix)
+        self._inner = _Norm(weights, f"{name}before_inner").into(inner)
+        self._temperature = np.float32(math.sqrt(self._mixed[0].shape[0] / self._heads))
 
-    def __call__(self, hidden: NDArray[np.float32], moments: NDArray[np.int32], asking: int) -> NDArray[np.float32]:
-        """(t, d) to (asking, d): the outputs at the newest `asking` events."""
-        length, width = hidden.shape
-        split = _linear(self._before_mix(hidden), self._mix).reshape(length, 3, self._heads, width // self._heads)
+    def __call__(self, hidden: NDArray[np.float32], distances: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The outputs at the newest q events: hidden (t, d) and distances (q, t) to (q, d)."""
+        (length, width), asking = hidden.shape, len(distances)
+        split = _linear(_normed(hidden), self._mix).reshape(length, 3, self._heads, width // self._heads)
         query, key, value = split.transpose(1, 2, 0, 3)  # (h, t, d / h) each
-        # a moment's number falls with time: how many moments lie between an asking event and each one
-        distances = moments[None, :] - moments[-asking:, None]  # (q, t)
-        scores = query[:, -asking:] @ key.transpose(0, 2, 1) / np.float32(math.sqrt(width / self._heads))
-        scores += self._nearness[np.clip(distances, 0, REACH - 1)].transpose(2, 0, 1)
-        scores[:, distances < 0] = -np.inf  # what came later is not seen
-        shares = np.exp(scores - scores.max(axis=2, keepdims=True))
-        shares /= shares.sum(axis=2, keepdims=True)
+        scores = query[:, -asking:] @ key.transpose(0, 2, 1)
+        scores /= self._temperature
+        scores += self._nearness[distances].transpose(2, 0, 1)
+        scores -= np.maximum.reduce(scores, axis=2, keepdims=True)
+        shares = np.exp(scores, out=scores)
+        shares /= np.add.reduce(shares, axis=2, keepdims=True)
         mixed = (shares @ value).transpose(1, 0, 2).reshape(asking, width)
         hidden = hidden[-asking:] + _linear(mixed, self._mixed)
-        return hidden + _linear(_gelu(_linear(self._before_inner(hidden), self._inner)), self._outer)
+        return hidden + _linear(_gelu(_linear(_normed(hidden), self._inner)), self._outer)
 
 
-def _linear(
-    values: NDArray[np.float32], weights: tuple[NDArray[np.float32], NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    return values @ weights[0] + weights[1]
+def _normed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each row with mean 0 and variance 1. Sums by `reduce`: for so few rows `mean` takes longer than all the rest."""
+    width = np.float32(values.shape[-1])
+    mean: NDArray[np.float32] = np.add.reduce(values, axis=-1, keepdims=True)
+    mean /= width
+    centred = values - mean
+    deviation: NDArray[np.float32] = np.add.reduce(centred * centred, axis=-1, keepdims=True)
+    deviation /= width
+    deviation += np.float32(_EPSILON)
+    centred /= np.sqrt(deviation, out=deviation)
+    return centred
+
+
+def _linear(values: NDArray[np.float32], weights: _Linear) -> NDArray[np.float32]:
+    steps = values @ weights[0]
+    steps += weights[1]
+    return steps
 
 
 def _gelu(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The tanh form of GELU (Hendrycks and Gimpel 2016)."""
-    inner = np.float32(math.sqrt(2 / math.pi)) * (values + np.float32(0.044715) * values * values * values)
-    return np.float32(0.5) * values * (1 + np.tanh(inner))
+    inner = values * values
+    inner *= np.float32(0.044715 * math.sqrt(2 / math.pi))
+    inner += np.float32(math.sqrt(2 / math.pi))
+    inner *= values
+    np.tanh(inner, out=inner)
+    inner += np.float32(1)
+    inner *= values
+    inner *= np.float32(0.5)
+    return inner

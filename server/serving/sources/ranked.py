@@ -28,7 +28,7 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     rows, kept = pool.rows[best], scores[best]
     spread = max(float(kept[0] - kept[-1]), 1e-9)
     shown = _LEAST + (1 - _LEAST) * (kept - kept[-1]) / spread
-    seeds, reasons = evidence.of_rows(learned, asked, pool, rows)
+    seeds, reasons = evidence.of_rows(learned, asked, pool, rows, kept)
     return Candidates(rows, shown.astype(np.float32), "ranked", seeds=seeds, reasons=reasons)
 
 
