@@ -21,7 +21,7 @@ _POWER = 8
 _LEAST = 1e-3  # of a sharpened cosine: below it no list of a shop changes
 _ENOUGH = 0.5  # of the products have a picture: the kernel then says something of most pairs
 _EXACT_UP_TO = 50_000  # products; beyond, an index is asked (its recall is measured when it is built)
-_ROWS_AT_ONCE = 512
+_ROWS_AT_ONCE = 128  # of 50,000 likenesses each, most of them above the least: 100 MB
 
 
 def are_enough(images: NDArray[np.float32]) -> bool:
