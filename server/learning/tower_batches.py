@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.events.histories import MOST, Histories, Past
+from server.events.histories import Histories, Past
 from server.learning.two_tower import Inputs, Settings
 from server.serving.tower import KINDS
 
+_LONGEST = 50  # events that a tower reads: the cost of its attention grows with the square
 _MOST_SHARE = 1 - 1e-9  # of all events that one product has; with all of them the logarithm would have no value
 _SORTED_AT_ONCE = 16  # batches among whose windows alike lengths are put together: less padding, yet well mixed
 
@@ -94,9 +95,9 @@ def _windows_of(
 
 
 def length_for(histories: Histories, settings: Settings) -> int:
-    """How many events a shopper tower reads: as many moments where several events come at once, as far as pasts go."""
+    """How many events a shopper tower reads: as many moments where several events come at once."""
     pairs = np.unique(np.stack([histories.shoppers.astype(np.int64), histories.times_ms]), axis=1).shape[1]
-    return min(MOST, round(settings.length * len(histories) / max(pairs, 1)))
+    return min(_LONGEST, round(settings.length * len(histories) / max(pairs, 1)))
 
 
 def sequences_of(pasts: Sequence[Past], length: int) -> Sequences:

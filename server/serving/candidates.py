@@ -15,7 +15,7 @@ from server.events.histories import Past
 from server.serving.learned import Learned
 
 POOL = 200  # candidates that are ranked; the reranker cannot lift what is not among them
-MOST_HISTORY = 64  # products of the past that are gone by, the newest first
+MOST_HISTORY = 150  # products of the past that are gone by, the newest first
 _MOST_TOLD = 8_000  # entries of the linear rows; a long past gets shorter lists
 _WIDTHS = (48, 200)  # least and most entries of one row
 _PER_SOURCE = 120  # of each source's list that count for the merged one

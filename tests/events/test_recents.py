@@ -80,10 +80,10 @@ async def test_lists_that_were_only_shown_do_not_count(recents: Recents, shop: S
 
 
 async def test_only_the_newest_are_kept(recents: Recents, shop: Shop) -> None:
-    rows = [viewed(f"item-{n}", n) for n in range(400)]
-    for start in range(0, 400, 40):
-        await happen(recents, shop, *rows[start : start + 40])
-        newest = [row.item_id for row in reversed(rows[: start + 40])][:MOST]
+    rows = [viewed(f"item-{n}", n) for n in range(1_200)]
+    for start in range(0, 1_200, 120):
+        await happen(recents, shop, *rows[start : start + 120])
+        newest = [row.item_id for row in reversed(rows[: start + 120])][:MOST]
         assert await items_of(recents, shop) == newest
 
 
