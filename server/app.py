@@ -33,6 +33,7 @@ from server.tasks.queue import Queue
 
 _PATIENCE_S = 10.0  # Redis and the database may be starting at the same moment
 _PAUSE_S = 0.25
+_LAST_USE_EVERY_S = 30.0  # how exact a key's `last_used_at` is
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
         stack.push_async_callback(_end, listening)
+        stack.push_async_callback(services.keyring.keep_last_use)
+        stack.push_async_callback(_end, asyncio.create_task(_keep_last_use(services.keyring)))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it
         log.info("api.started", address=services.settings.base_url)
@@ -124,6 +127,15 @@ async def _listen(services: Services) -> None:
         await services.shelf.on_connect()
 
     await messages.listen(services.redis, on_message, on_connect)
+
+
+async def _keep_last_use(keyring: Keyring) -> None:
+    while True:
+        await asyncio.sleep(_LAST_USE_EVERY_S)
+        try:
+            await keyring.keep_last_use()
+        except Exception:
+            log.exception("keys.last_use_not_kept")
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

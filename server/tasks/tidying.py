@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from server.settings import Settings
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from server.tasks.models import RecommendationTask
 
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 async def tidy(settings: Settings) -> None:
     """Remove uploads that are older than a week and belong to no waiting or running task, and old unfinished files."""
-    unfinished = await RecommendationTask.filter(status__in=("queued", "running"))
+    unfinished = await RecommendationTask.filter(ACROSS_SHOPS, status__in=("queued", "running"))
     needed = {str(task.params.get("blob", "")) for task in unfinished}
     removed = await asyncio.to_thread(_remove_old, blobs.folder(settings), needed)
     if removed:
