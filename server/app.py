@@ -14,7 +14,9 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from server import logs
+from server.access.addresses import Addresses
 from server.access.keys import Keyring
+from server.access.limits import Limiter
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
@@ -50,6 +52,8 @@ def build(settings: Settings) -> Starlette:
         settings=settings,
         redis=redis,
         keyring=Keyring(settings),
+        addresses=Addresses(redis),
+        limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),
         news=News(),
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
@@ -60,7 +64,7 @@ def build(settings: Settings) -> Starlette:
     )
     app = Starlette(
         routes=[*routes(operations(), services), *pages.routes()],
-        middleware=[Middleware(Front)],
+        middleware=[Middleware(Front, services)],
         exception_handlers={HTTPException: _hand_to_front},
         lifespan=_lifespan,
     )
@@ -89,7 +93,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         listening = asyncio.create_task(_listen(services))
         stack.push_async_callback(_end, listening)
         stack.push_async_callback(services.keyring.keep_last_use)
-        stack.push_async_callback(_end, asyncio.create_task(_keep_last_use(services.keyring)))
+        await services.addresses.refresh()
+        for work in (_keep_last_use(services.keyring), services.limiter.count(), services.addresses.keep_fresh()):
+            stack.push_async_callback(_end, asyncio.create_task(work))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it
         log.info("api.started", address=services.settings.base_url)
