@@ -28,6 +28,7 @@ _TAGS = {
     "events": "What shoppers do.",
     "search": "Find products by words.",
     "catalog": "The products of a shop.",
+    "shoppers": "What is kept of a shopper, and how it is erased.",
     "tasks": "Long work: imports, encoding, indexing, training.",
     "models": "What a shop's training made, what it is worth, and which version answers.",
     "access": "Shops and their keys.",

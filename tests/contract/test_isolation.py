@@ -137,7 +137,7 @@ def _requests(method: str, path: str, described: Any, theirs: Theirs) -> Iterato
     body = _body(described)
     if body is not None:
         plain["json"] = body
-    query = [one["name"] for one in described["parameters"] if one["in"] == "query"]
+    query = [one["name"] for one in described["parameters"] if one["in"] == "query" and _is_text(one["schema"])]
     required = [one for one in described["parameters"] if one["in"] == "query" and one.get("required")]
     plain["params"] = {one["name"]: one.get("example", theirs.value(one["name"])) for one in required}
     yield plain
@@ -168,6 +168,12 @@ def _dressed(value: Any, theirs: Theirs, name: str = "") -> Any:
     if isinstance(value, list):
         return [_dressed(one, theirs, name) for one in value]
     return theirs.values[name] if isinstance(value, str) and name in theirs.values else value
+
+
+def _is_text(schema: Any) -> bool:
+    """Whether an id may stand there: not in a number, and not where one of a few words is asked for."""
+    choices = schema.get("anyOf", [schema])
+    return any("enum" not in one and one.get("type") in ("string", "array") for one in choices)
 
 
 def _takes(described: Any, name: str) -> bool:
