@@ -73,6 +73,7 @@ def main() -> int:
             "VITRINA_PORT": str(port),
             "VITRINA_API_PROCESSES": "1",
             "VITRINA_LOG_FORMAT": "json",
+            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key may
         }
         if not state.load(Settings(data_folder=folder)):
             console.print("Loading the demo shops; this takes a minute or two.")

@@ -50,6 +50,7 @@ def main() -> int:
             "VITRINA_PORT": str(port),
             "VITRINA_API_PROCESSES": "1",
             "VITRINA_LOG_FORMAT": "json",
+            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key may
         }
         family = stack.enter_context(process(["-m", "server", "up"], environment))
         until_it_answers(f"http://127.0.0.1:{port}/readyz")

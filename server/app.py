@@ -14,7 +14,9 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from server import logs
+from server.access.addresses import Addresses
 from server.access.keys import Keyring
+from server.access.limits import Limiter
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
@@ -33,6 +35,7 @@ from server.tasks.queue import Queue
 
 _PATIENCE_S = 10.0  # Redis and the database may be starting at the same moment
 _PAUSE_S = 0.25
+_LAST_USE_EVERY_S = 30.0  # how exact a key's `last_used_at` is
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,8 @@ def build(settings: Settings) -> Starlette:
         settings=settings,
         redis=redis,
         keyring=Keyring(settings),
+        addresses=Addresses(redis),
+        limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),
         news=News(),
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
@@ -59,7 +64,7 @@ def build(settings: Settings) -> Starlette:
     )
     app = Starlette(
         routes=[*routes(operations(), services), *pages.routes()],
-        middleware=[Middleware(Front)],
+        middleware=[Middleware(Front, services)],
         exception_handlers={HTTPException: _hand_to_front},
         lifespan=_lifespan,
     )
@@ -87,6 +92,10 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
         stack.push_async_callback(_end, listening)
+        stack.push_async_callback(services.keyring.keep_last_use)
+        await services.addresses.refresh()
+        for work in (_keep_last_use(services.keyring), services.limiter.count(), services.addresses.keep_fresh()):
+            stack.push_async_callback(_end, asyncio.create_task(work))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it
         log.info("api.started", address=services.settings.base_url)
@@ -124,6 +133,15 @@ async def _listen(services: Services) -> None:
         await services.shelf.on_connect()
 
     await messages.listen(services.redis, on_message, on_connect)
+
+
+async def _keep_last_use(keyring: Keyring) -> None:
+    while True:
+        await asyncio.sleep(_LAST_USE_EVERY_S)
+        try:
+            await keyring.keep_last_use()
+        except Exception:
+            log.exception("keys.last_use_not_kept")
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

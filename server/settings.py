@@ -16,6 +16,7 @@ from msgspec import Meta
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+Limit = Annotated[int, Meta(ge=0, le=1_000_000)]
 Processes = Annotated[int, Meta(ge=0, le=64)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
@@ -50,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     snapshot_memory_mb: Positive = 512
     search_by_meaning: bool = True
     training_threads: Processes = 0
+    key_requests_per_s: Limit = 1_000
+    address_requests_per_s: Limit = 200
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -113,6 +116,10 @@ MEANINGS = {
     "snapshot_memory_mb": "Memory for loaded snapshots in one API process, in megabytes; past it the shop that was "
     "asked for longest ago is let go.",
     "search_by_meaning": "Whether search asks the text encoder on a worker when words alone find little.",
+    "key_requests_per_s": "Requests that one key may make in a second, as an average over ten; what is more gets 429. "
+    "0 means no limit.",
+    "address_requests_per_s": "The same for one address, with or without a key. Not applied to this machine's own "
+    "address while `public_url` is empty.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
 }
 

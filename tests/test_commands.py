@@ -10,6 +10,7 @@ import pytest
 
 from server.doctor import examine
 from server.serving.models import ModelVersion
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database
 from tests.learning.habits import open_with_habits
 
@@ -77,7 +78,7 @@ async def test_evaluate_prints_what_each_model_finds_and_puts_nothing_live(setti
     first, again = [await asyncio.to_thread(vitrina, "evaluate", shop.id, "--json", **where) for _ in range(2)]
     assert first.stdout == again.stdout, "the same data and seed give the same figures"
     assert msgspec.json.decode(first.stdout)["events"] == 2_400
-    assert not await ModelVersion.exists()
+    assert not await ModelVersion.exists(ACROSS_SHOPS)
     unknown = await asyncio.to_thread(vitrina, "evaluate", "nobody", **where)
     assert unknown.returncode == 1
     assert shop.slug in unknown.stderr

@@ -1,7 +1,7 @@
 """API keys: made, stored as hashes, recognised, revoked.
 
 A key is `vpk_` or `vsk_` and 32 url-safe characters (192 random bits), so a plain SHA-256 is enough to keep it: there
-is nothing to guess. `Keyring.authenticate` is on the way of every request and remembers what it found for a second.
+is nothing to guess. The `Keyring` is on the way of every request and remembers what it found for a second.
 """
 
 import asyncio
@@ -10,18 +10,21 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 from redis.asyncio import Redis
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from server.access.models import ApiKey
 from server.access.principal import Principal
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database, messages
 from server.storage.identifiers import new_id
 
@@ -49,6 +52,7 @@ class Keyring:
         self._known: dict[str, _Known] = {}
         self._looking: dict[str, asyncio.Task[Principal | None]] = {}
         self._age = 0
+        self._used: set[str] = set()  # ids of keys that were shown since the last `keep_last_use`
 
     def remembered(self, raw: str) -> Principal | None:
         """The holder of `raw` if that was found less than a second ago; never waits."""
@@ -78,6 +82,12 @@ class Keyring:
         self._known.clear()
         self._looking.clear()
 
+    async def keep_last_use(self) -> None:
+        """Write down which keys were used since this was last called: a statement now and then, never one a request."""
+        used, self._used = self._used, set()
+        if used:
+            await ApiKey.filter(ACROSS_SHOPS, id__in=sorted(used)).update(last_used_at=datetime.now(UTC))
+
     def _look(self, raw: str) -> "asyncio.Task[Principal | None]":
         task = asyncio.create_task(self._look_up(raw, self._age))
         self._looking[raw] = task
@@ -103,9 +113,10 @@ class Keyring:
         hashed = _hash(raw)
         if raw.startswith(OPERATOR_PREFIX):
             return _OPERATOR if hmac.compare_digest(hashed, self._operator_hash) else None
-        row = await ApiKey.filter(hash=hashed, revoked_at=None).using_db(database.reader()).first()
+        row = await in_use().filter(ACROSS_SHOPS, hash=hashed).using_db(database.reader()).first()
         if row is None or not hmac.compare_digest(row.hash, hashed):
             return None
+        self._used.add(row.id)
         fields: Any = row  # Tortoise adds `shop_id` at run time
         return Principal(fields.kind, fields.id, fields.shop_id, tuple(fields.origins))
 
@@ -136,6 +147,7 @@ async def create(
     *,
     name: str = "",
     origins: Sequence[str] = (),
+    expires_at: datetime | None = None,
     connection: BaseDBAsyncClient | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of `shop`, and the key itself, which nobody can read again later."""
@@ -149,8 +161,43 @@ async def create(
         last4=raw[-4:],
         name=name,
         origins=list(origins),
+        expires_at=expires_at,
     )
     return row, raw
+
+
+def in_use() -> "QuerySet[ApiKey]":
+    """The keys that open something: neither revoked nor past their end. Say of which shop with a further filter."""
+    return ApiKey.filter(Q(expires_at=None) | Q(expires_at__gt=datetime.now(UTC)), revoked_at=None)
+
+
+async def rotate(
+    shop: Shop, key_id: str, redis: "Redis", *, overlap: timedelta, expires_at: datetime | None = None
+) -> tuple[ApiKey, str] | None:
+    """A new key of the kind, name and origins of an old one, which ends after `overlap`.
+
+    None if the shop has no such key in use.
+    """
+    async with database.transaction() as connection:
+        old = await in_use().filter(shop_id=shop.id, id=key_id).using_db(connection).select_for_update().first()
+        if old is None:
+            return None
+        kind: Any = old.kind
+        made = await create(
+            shop, kind, name=old.name, origins=old.origins, expires_at=expires_at, connection=connection
+        )
+        ends = datetime.now(UTC) + overlap
+        ends = min(ends, old.expires_at) if old.expires_at else ends
+        await ApiKey.filter(shop_id=shop.id, id=key_id).using_db(connection).update(expires_at=ends)
+    await messages.publish(redis, messages.Message("keys-changed", shop.id))
+    return made
+
+
+async def change(shop: Shop, key_id: str, changes: Mapping[str, Any], redis: "Redis") -> ApiKey | None:
+    """Change a key's `name` or `origins`, everywhere within a second. None if the shop has no such key in use."""
+    await in_use().filter(shop_id=shop.id, id=key_id).update(**changes)
+    await messages.publish(redis, messages.Message("keys-changed", shop.id))
+    return await in_use().filter(shop_id=shop.id, id=key_id).first()
 
 
 async def revoke(shop: Shop, key_id: str, redis: "Redis") -> bool:

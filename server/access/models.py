@@ -3,10 +3,11 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
+
+from server.shops.tenancy import Tenant
 
 
-class ApiKey(Model):
+class ApiKey(Tenant):
     """A publishable or secret key of one shop.
 
     `hash` is the SHA-256 of the whole key, in hex.
@@ -20,6 +21,8 @@ class ApiKey(Model):
     name = fields.CharField(max_length=128, db_default="")
     origins: Any = fields.JSONField(db_default="[]")
     created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
     revoked_at = fields.DatetimeField(null=True)
 
     class Meta:

@@ -13,6 +13,7 @@ RESOURCES = (
     "imports",
     "tasks",
     "models",
+    "shoppers",
     "keys",
     "shops",
     "widget",

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 from server.access.keys import Keyring
+from server.access.limits import Limiter
 from server.access.policies import SHOP_OR_OPERATOR, Policy, refusal
 from server.access.principal import Principal
 from server.api.front import Trace
-from server.api.problems import Problem
+from server.api.problems import Problem, too_many
 
 _EXPOSED = (b"access-control-expose-headers", b"X-Request-Id, Retry-After, Location")
 
 
-async def admit(policy: Policy, keyring: Keyring, trace: Trace, query_string: bytes) -> tuple[Principal, str]:
-    """The caller and the id of the shop that is meant; raises Problem 401 or 403.
+async def admit(
+    policy: Policy, keyring: Keyring, limiter: Limiter, trace: Trace, query_string: bytes
+) -> tuple[Principal, str]:
+    """The caller and the id of the shop that is meant; raises Problem 401, 403 or 429.
 
     Also notes in `trace` who it is, and the headers by which a browser lets a page read the answer.
     """
@@ -25,6 +28,9 @@ async def admit(policy: Policy, keyring: Keyring, trace: Trace, query_string: by
     if principal is None:
         raise _unauthorized("This key is not known, or it was revoked.", sent=True)
     trace.key_id, trace.shop_id = principal.key_id, principal.shop_id
+    wait_s = limiter.wait_of_key(principal.key_id)
+    if wait_s:
+        raise too_many("this key", wait_s)
     reason = refusal(policy, principal, origin)
     if reason:
         raise Problem(403, "This key may not do that", reason)

@@ -1,6 +1,6 @@
 """Events in: what shoppers do, from the widget, a shop's server or a tag manager."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -35,11 +35,17 @@ class EventBatch(msgspec.Struct, frozen=True):
     """The events of one request."""
 
     events: Annotated[list[Any], Meta(description=f"At most {MOST_EVENTS} events, each a JSON object.")]
+    consent: Annotated[
+        Literal["granted", "denied"],
+        Meta(description="`denied`: the shopper wants nothing kept, so nothing is; the answer counts no event."),
+    ] = "granted"
 
 
 async def track(call: Call) -> Answer:
     """`POST /v1/events`."""
     events = call.body.events
+    if call.body.consent == "denied":
+        return Answer(Outcome(0, 0, []), 202)
     if len(events) > MOST_EVENTS:
         detail = f"`events` has {len(events)} entries. Send at most {MOST_EVENTS} in one request; split what is more."
         raise Problem(413, "Too many events", detail, errors=[InvalidField("/events", detail)])

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import logs
 from server.api import metrics
-from server.api.problems import Problem, of_exception
+from server.api.problems import Problem, of_exception, too_many
+from server.api.services import Services
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -24,13 +25,21 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,64}")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _PROCESS = secrets.token_hex(6)
 _numbers = count(1)
+_READABLE = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"X-Request-Id, Retry-After"),
+)
+_LOOPBACK = ("127.0.0.1", "::1")
 _GONE = 499  # nginx's number for a caller that hung up; seen in the log only
 
 
 class Trace:
-    """What is known of one request so far; the endpoint fills it in. `extra`: headers that any answer gets."""
+    """What is known of one request so far; the endpoint fills it in. `extra`: headers that any answer gets.
 
-    __slots__ = ("extra", "headers", "key_id", "request_id", "route", "shop_id", "status")
+    `mark`: of the sender's address, see `server.access.addresses`.
+    """
+
+    __slots__ = ("extra", "headers", "key_id", "mark", "request_id", "route", "shop_id", "status")
 
     def __init__(self, request_id: str, headers: Mapping[bytes, bytes]) -> None:
         self.request_id = request_id
@@ -38,6 +47,7 @@ class Trace:
         self.route = ""
         self.shop_id = ""
         self.key_id = ""
+        self.mark = 0
         self.status = 0
         self.extra: list[tuple[bytes, bytes]] = []
 
@@ -45,8 +55,11 @@ class Trace:
 class Front:
     """ASGI middleware, the outermost of the application's own."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self.app = app
+        self.services = services
+        # one's own machine without a proxy in front: everybody has the same address, and is oneself
+        self._is_at_home = not services.settings.public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, and see to it that it is answered and recorded."""
@@ -64,6 +77,7 @@ class Front:
             await send(message)
 
         try:
+            self._admit(scope, trace)
             await self.app(scope, receive, tagged)
         except ClientDisconnect:
             trace.status = trace.status or _GONE
@@ -71,6 +85,18 @@ class Front:
             await _apologise(scope, tagged, trace, error)
         finally:
             _record(scope, trace, perf_counter() - started)
+
+    def _admit(self, scope: Scope, trace: Trace) -> None:
+        """Raise Problem 429 where the sender's address has asked too much."""
+        trace.mark = self.services.addresses.mark_of(scope)
+        address = scope["client"][0] if scope["client"] else ""
+        if not address or (self._is_at_home and address in _LOOPBACK):
+            return
+        wait_s = self.services.limiter.wait_of_address(trace.mark)
+        if wait_s:
+            if b"origin" in trace.headers:
+                trace.extra = list(_READABLE)
+            raise too_many("this address", wait_s)
 
 
 def _trace(scope: Scope) -> Trace:

@@ -28,6 +28,7 @@ _TAGS = {
     "events": "What shoppers do.",
     "search": "Find products by words.",
     "catalog": "The products of a shop.",
+    "shoppers": "What is kept of a shopper, and how it is erased.",
     "tasks": "Long work: imports, encoding, indexing, training.",
     "models": "What a shop's training made, what it is worth, and which version answers.",
     "access": "Shops and their keys.",
@@ -58,6 +59,7 @@ _PROBLEMS = {
     413: "The body is too large.",
     415: "The body has the wrong media type.",
     422: "Well-formed, but not valid; `errors` says where and what to send instead.",
+    429: "Too many requests with this key or from this address; ask again after `Retry-After` seconds.",
     500: "An error on our side; it is logged with the request id.",
     503: "A part that this call needs is away; try again after `Retry-After` seconds.",
     507: "The server's disk is full.",
@@ -211,7 +213,7 @@ def _phrase(operation: Operation, status: int) -> str:
 
 
 def _problem_statuses(operation: Operation) -> set[int]:
-    statuses = {405, 500, *operation.problems}
+    statuses = {405, 429, 500, *operation.problems}
     if not operation.policy.public:
         statuses |= {401, 403, 503}
     if operation.policy is SHOP_OR_OPERATOR:

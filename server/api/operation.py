@@ -168,7 +168,7 @@ class Endpoint:
         call = Call(self.services, scope, receive, trace)
         if not operation.policy.public:
             call.principal, call.shop_id = await admit(
-                operation.policy, self.services.keyring, trace, scope["query_string"]
+                operation.policy, self.services.keyring, self.services.limiter, trace, scope["query_string"]
             )
         await self._check(operation, call)
         await _answer(scope, receive, send, await operation.handler(call))

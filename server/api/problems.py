@@ -109,6 +109,12 @@ def _postgres_is_away(error: Exception) -> bool:
     return False
 
 
+def too_many(whose: str, wait_s: int) -> Problem:
+    """A 429 with `Retry-After`."""
+    detail = f"More was asked with {whose} than is served. Ask again in {wait_s} seconds, and less often."
+    return Problem(429, "Too many requests", detail, headers=[("retry-after", str(wait_s))])
+
+
 def unavailable(what: str) -> Problem:
     """A 503 with `Retry-After`."""
     detail = f"{what}. Nothing was changed; send the request again in {RETRY_AFTER_S} seconds."

@@ -1,6 +1,6 @@
 """Lists of products for a place on a page: one, or all of a page in one request."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -38,6 +38,17 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
     item_id: Annotated[ItemIds, Meta(description="The product of the page, or all that are in the cart or order.")] = []
     shopper_id: Annotated[Id | None, Meta(description="Who is looking, as named in events.")] = None
     session_id: Annotated[Id | None, Meta(description="The visit, where the shopper is not known.")] = None
+    consent: Annotated[
+        Literal["granted", "denied"],
+        Meta(
+            description="`denied`: the shopper does not want to be recognised. Ids are not looked at, nothing is kept, "
+            "and the list goes by `recent_item_id`."
+        ),
+    ] = "granted"
+    recent_item_id: Annotated[
+        list[ItemId],
+        Meta(max_length=50, description="Looked at in this tab, newest first; for pages without consent."),
+    ] = []
     limit: Annotated[int, Meta(ge=1, le=100)] = 12
     exclude: Annotated[ItemIds, Meta(description="Items that must not be in the list.")] = []
     category: Annotated[Path | None, Meta(description='Only from here: a path, "Men > Shirts".')] = None
@@ -50,8 +61,9 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
         return Question(
             placement=self.placement,
             item_ids=tuple(self.item_id),
-            shopper_id=self.shopper_id,
-            session_id=self.session_id,
+            shopper_id=self.shopper_id if self.consent == "granted" else None,
+            session_id=self.session_id if self.consent == "granted" else None,
+            recent_item_ids=tuple(self.recent_item_id),
             limit=self.limit,
             exclude=tuple(self.exclude),
             category=self.category or None,

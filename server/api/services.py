@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
+from server.access.addresses import Addresses
 from server.access.keys import Keyring
+from server.access.limits import Limiter
 from server.api.news import News
 from server.settings import Settings
 
@@ -25,6 +27,8 @@ class Services:
     settings: Settings
     redis: "Redis"
     keyring: Keyring
+    addresses: Addresses
+    limiter: Limiter
     news: News
     shelf: "Shelf"
     ingest: "Ingest"

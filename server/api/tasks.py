@@ -166,10 +166,12 @@ async def stream(call: Call) -> StreamingResponse:
     """Follow a task as server-sent events, until it has ended."""
     task = await _task(call)
     headers = {"cache-control": "private, no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_events(task, call.services.news), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _events(call.shop_id, task, call.services.news), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _events(task: RecommendationTask, news: News) -> AsyncIterator[bytes]:
+async def _events(shop_id: str, task: RecommendationTask, news: News) -> AsyncIterator[bytes]:
     """One event for the row as it is, and one for every change of it."""
     clock = asyncio.get_running_loop().time
     sent, spoke_at = b"", 0.0
@@ -187,7 +189,7 @@ async def _events(task: RecommendationTask, news: News) -> AsyncIterator[bytes]:
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
             changed.clear()
-            row = await RecommendationTask.get_or_none(id=task.id, using_db=database.reader())
+            row = await RecommendationTask.get_or_none(shop_id=shop_id, id=task.id, using_db=database.reader())
             if row is None:  # its shop was removed
                 return
             task = row

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
+
+from server.shops.tenancy import Tenant
 
 
-class Item(Model):
+class Item(Tenant):
     """A product as sold.
 
     Variants of one product share `group_id`; an item without variants is its own group.
@@ -42,7 +43,7 @@ class Item(Model):
         indexes = (("shop_id", "group_id"), ("shop_id", "updated_at"))
 
 
-class Encoding(Model):
+class Encoding(Tenant):
     """One vector of one content by one encoder.
 
     `vector` is float16, little endian. Items with the same content share it. The content of images is their addresses;

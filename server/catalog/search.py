@@ -18,6 +18,7 @@ from server.catalog import fulltext, matching, words
 from server.catalog.matching import Alternative, Expression, Filters, Hit, Term
 from server.catalog.models import Item
 from server.catalog.spelling import Vocabulary
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database
 
 _MOST_VOCABULARIES = 8
@@ -149,7 +150,7 @@ async def products(shop_id: str, group_ids: Sequence[str], filters: Filters, lim
 async def index_everything(connection: BaseDBAsyncClient) -> None:
     """Index all items of all shops, for an installation whose index is empty."""
     last = 0
-    while batch := await Item.filter(id__gt=last).order_by("id").limit(_BATCH).using_db(connection):
+    while batch := await Item.filter(ACROSS_SHOPS, id__gt=last).order_by("id").limit(_BATCH).using_db(connection):
         last = batch[-1].id
         by_shop: defaultdict[str, list[Item]] = defaultdict(list)
         for item in batch:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from server.events.store import EventRow
+from server.events.traces import without_traces
 from server.storage.identifiers import new_id
 
 TYPES = frozenset(
@@ -156,14 +157,14 @@ def _extra(event: dict[str, Any], item: dict[str, Any], position: int) -> str | 
     kept = {name: fields for name, fields in (("event", event), ("item", item)) if fields}
     pointer = "" if event else f"/items/{position}"
     try:
-        text = _encode(kept)
+        text = _encode(kept := {part: rest for part, fields in kept.items() if (rest := without_traces(fields))})
         if b"\\u0000" in text:
             text = _encode(_without_nul(kept))
     except (ValueError, OverflowError, RecursionError):
         raise Refused(pointer, "A further field is nested too deeply, or has a number with too many digits.") from None
     if len(text) > MOST_EXTRA_BYTES:
         raise Refused(pointer, f"Further fields take {len(text)} bytes. Send at most {MOST_EXTRA_BYTES}.")
-    return text.decode()
+    return text.decode() if kept else None
 
 
 def _without_nul(value: Any) -> Any:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
+
+from server.shops.tenancy import Tenant
 
 
-class Event(Model):
+class Event(Tenant):
     """One item of one event.
 
     An event without items is one row with `item_id` null. `time_ms`: Unix milliseconds, UTC.

@@ -144,7 +144,7 @@ async def let_old_go(shop: Shop, settings: Settings) -> None:
         old = _superseded(rows, serving.id if serving else None)
         freed = {name for version in old for name in (version.folder, version.trained)}
         for version in old:
-            row = ModelVersion.filter(id=version.id).using_db(connection)
+            row = ModelVersion.filter(shop_id=shop.id, id=version.id).using_db(connection)
             await (row.update(folder="", trained="") if version.kind == "training" else row.delete())
         kept = await ModelVersion.filter(shop_id=shop.id).using_db(connection).values_list("folder", "trained")
     named = {name for names in kept for name in names}
@@ -164,7 +164,7 @@ async def _live(shop: Shop, connection: BaseDBAsyncClient) -> ModelVersion | Non
     row = await Shop.get_or_none(id=shop.id, using_db=connection)
     if row is None or row.live_version_id is None:
         return None
-    return await ModelVersion.get_or_none(id=row.live_version_id, using_db=connection)
+    return await ModelVersion.get_or_none(shop_id=shop.id, id=row.live_version_id, using_db=connection)
 
 
 async def _lock(shop: Shop, connection: BaseDBAsyncClient) -> None:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
+
+from server.shops.tenancy import Tenant
 
 
-class ModelVersion(Model):
+class ModelVersion(Tenant):
     """One snapshot, written once.
 
     `number` counts up within the shop. `folder` is the name of the snapshot's blob, `trained` that of the trained model

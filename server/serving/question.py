@@ -10,6 +10,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     item_ids: tuple[str, ...] = ()  # the product of the page, or what is in the cart or was just ordered
     shopper_id: str | None = None
     session_id: str | None = None
+    recent_item_ids: tuple[str, ...] = ()  # looked at in this tab, newest first
     limit: int = 12
     exclude: tuple[str, ...] = ()
     category: str | None = None
@@ -20,4 +21,4 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_personal(self) -> bool:
         """Whether the answer depends on who asks."""
-        return self.shopper_id is not None or self.session_id is not None
+        return self.shopper_id is not None or self.session_id is not None or bool(self.recent_item_ids)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from server.events import histories
 from server.events.histories import NO_PAST, Interest, Past
-from server.events.recents import Recent, Recents
+from server.events.recents import MOST, Recent, Recents
 from server.serving import answers, diversity, placements, ranking, reasons
 from server.serving.answers import Answer
 from server.serving.eligibility import Eligibility
@@ -29,6 +29,7 @@ MOST_SEEDS = 24  # given items and own ones
 _JUST_BOUGHT_MS = 24 * 3600 * 1000  # what is bought again and again is left out no longer than this
 _DEEPER_WEIGHT = 0.3  # of likeness by content, where the placement does not go by it
 Done = Sequence[Recent]  # what the shopper did last, newest first
+_Who = tuple[str | None, str | None, tuple[str, ...]]
 
 
 async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Recents) -> Answer:
@@ -36,7 +37,7 @@ async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Rec
     live = await shelf.get(shop_id)
     if not question.is_personal:
         return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, ())
-    done = await recents.of(shop_id, question.shopper_id, question.session_id)
+    done = await _done(shop_id, question, recents)
     return _Way(live, question, done).answer() if live else await _newest(shop_id, question, shelf, done)
 
 
@@ -45,13 +46,13 @@ async def recommend_page(
 ) -> list[Answer]:
     """All lists of a page, in order; unless `repeat`, no product is in two of them."""
     live = await shelf.get(shop_id)
-    did: dict[tuple[str | None, str | None], Done] = {(None, None): ()}
+    did: dict[_Who, Done] = {(None, None, ()): ()}
     shown: list[int | str] = []
     page: list[Answer] = []
     for question in questions:
-        who = (question.shopper_id, question.session_id)
+        who = (question.shopper_id, question.session_id, question.recent_item_ids)
         if who not in did:
-            did[who] = await recents.of(shop_id, question.shopper_id, question.session_id)
+            did[who] = await _done(shop_id, question, recents)
         if live is None:
             answer = await _newest(shop_id, question, shelf, did[who], shown)
         elif shown or question.is_personal:
@@ -62,6 +63,13 @@ async def recommend_page(
         if not repeat:
             shown += answer.shown
     return page
+
+
+async def _done(shop_id: str, question: Question, recents: Recents) -> Done:
+    """What this shopper did last: what the page tells of its tab, then what is kept."""
+    now_ms = _now_ms()
+    tab = [Recent(item_id, "view_item", now_ms - age) for age, item_id in enumerate(question.recent_item_ids)]
+    return (*tab, *await recents.of(shop_id, question.shopper_id, question.session_id))[:MOST]
 
 
 def _anonymous(live: Live, question: Question) -> Answer:

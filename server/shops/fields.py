@@ -45,11 +45,17 @@ class ShopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Literal["auto", "flat", "ivf", "hnsw"],
         Meta(description="How vectors are searched; `auto` goes by the size of the catalog."),
     ] = "auto"
+    retention_days: Annotated[
+        int | None,
+        Meta(description="Days after which what shoppers did is erased, 1 to 3650; null keeps it."),
+    ] = None
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
         if self.new_items_share is not None and not 0 <= self.new_items_share <= 1:
             raise ValueError("`new_items_share` must be from 0 to 1, or null")
+        if self.retention_days is not None and not 1 <= self.retention_days <= 3650:
+            raise ValueError("`retention_days` must be from 1 to 3650, or null")
 
 
 def is_currency(code: str) -> bool:

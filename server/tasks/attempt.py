@@ -49,7 +49,7 @@ class Attempt:
             await claims.stumble(claim.task_id, claim.token, claim.attempt, "The task's process could not be started.")
             return
         await self._settle(code)
-        task = await RecommendationTask.get_or_none(id=claim.task_id)
+        task = await RecommendationTask.get_or_none(shop_id=claim.shop_id, id=claim.task_id)
         if task is not None:
             log.info("task.ended", task=task.id, kind=task.kind, shop=claim.shop_id, status=task.status)
             if task.status == "succeeded":
@@ -122,7 +122,9 @@ class Attempt:
             await self._end("lost", 0)
 
     async def _taken_over(self) -> bool:
-        return await RecommendationTask.filter(id=self.claim.task_id, status__in=("queued", "running")).exists()
+        return await RecommendationTask.filter(
+            shop_id=self.claim.shop_id, id=self.claim.task_id, status__in=("queued", "running")
+        ).exists()
 
     async def _end(self, reason: str, grace_s: float) -> None:
         self._ended_for = self._ended_for or reason

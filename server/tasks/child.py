@@ -19,6 +19,7 @@ import structlog
 
 from server import logs, processes
 from server.settings import Settings
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database
 from server.storage import redis as redis_storage
 from server.tasks import claims
@@ -74,7 +75,7 @@ async def _attempt(order: Order) -> int:
     await database.connect(order.settings)
     redis = redis_storage.connect(order.settings)
     try:
-        held = RecommendationTask.filter(id=order.task_id, claim=order.token, status="running")
+        held = RecommendationTask.filter(ACROSS_SHOPS, id=order.task_id, claim=order.token, status="running")
         task = await held.select_related("shop").first()
         if task is None:
             return EXIT_LOST

@@ -14,6 +14,7 @@ import msgspec
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from server import tasks
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database
 from server.tasks.models import RecommendationTask
 
@@ -44,7 +45,7 @@ async def claim_next(lane: str) -> Claim | None:
     """Take the queued task whose turn it is: of the shop with the fewest running tasks, then of the shop that waited
     longest, then the oldest. None when nothing may run now.
     """
-    waiting = RecommendationTask.filter(status="queued", lane=lane).using_db(database.reader())
+    waiting = RecommendationTask.filter(ACROSS_SHOPS, status="queued", lane=lane).using_db(database.reader())
     if not await waiting.exists():
         return None  # without touching the write lock
     taken_at, token = since_boot(), secrets.token_hex(16)
@@ -55,7 +56,7 @@ async def claim_next(lane: str) -> Claim | None:
         rows = await connection.execute_query_dict(_whose_turn(lane, now_ms))
         if not rows:
             return None
-        chosen = RecommendationTask.filter(id=rows[0]["id"], status="queued").using_db(connection)
+        chosen = RecommendationTask.filter(ACROSS_SHOPS, id=rows[0]["id"], status="queued").using_db(connection)
         lease = now_ms + int(LEASE_S * 1000)
         taken = await chosen.update(
             status="running",
@@ -144,7 +145,7 @@ async def hand_back(task_id: str, token: str, attempt: int) -> bool:
 async def take_back_expired() -> list[tuple[str, str]]:
     """Free the tasks whose worker stopped renewing; gives their (shop_id, task_id)."""
     now_ms = await _now_ms(database.reader())
-    overdue = RecommendationTask.filter(status="running", lease_until_ms__lt=now_ms)
+    overdue = RecommendationTask.filter(ACROSS_SHOPS, status="running", lease_until_ms__lt=now_ms)
     freed: list[tuple[str, str]] = []
     columns = ("shop_id", "id", "claim", "attempts", "cancel_requested")
     for shop_id, task_id, token, attempts, cancelled in await overdue.using_db(database.reader()).values_list(*columns):
@@ -165,7 +166,7 @@ def _tried(attempts: int) -> str:
 
 
 def _held(task_id: str, token: str) -> Any:
-    return RecommendationTask.filter(id=task_id, claim=token, status="running")
+    return RecommendationTask.filter(ACROSS_SHOPS, id=task_id, claim=token, status="running")
 
 
 async def _finish(rows: Any, status: str, **fields: Any) -> bool:

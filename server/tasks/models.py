@@ -3,10 +3,11 @@
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
+
+from server.shops.tenancy import Tenant
 
 
-class RecommendationTask(Model):
+class RecommendationTask(Tenant):
     """One long job of one shop.
 
     A worker holds it by `claim` until `lease_until_ms`, which it keeps renewing. A queued task waits until

@@ -112,7 +112,7 @@ class Queue:
                     dedupe_key=key,
                 )
         await self._tell(task)
-        return await RecommendationTask.get(id=task.id)
+        return await RecommendationTask.get(shop_id=shop_id, id=task.id)
 
     async def request_cancel(self, shop_id: str, task_id: str) -> RecommendationTask | None:
         """Cancel the task: a queued one at once, a running one within two seconds. None when the shop has no such task.

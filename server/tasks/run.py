@@ -84,7 +84,9 @@ class TaskRun:
             Lost: it is not.
 
         """
-        rows = RecommendationTask.filter(id=self.task_id, claim=self._token, status="running", cancel_requested=False)
+        rows = RecommendationTask.filter(
+            shop_id=self.shop.id, id=self.task_id, claim=self._token, status="running", cancel_requested=False
+        )
         if not await rows.exists():
             raise Lost(self.task_id)
 

@@ -171,6 +171,7 @@ class Worker:
 
     async def _tidy(self) -> None:
         await tidying.tidy(self._settings)
+        await tidying.forget_old()
 
     async def _every(self, pause_s: float, do: Any) -> None:
         while True:

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from server.app import build
 from server.settings import Settings
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from server.tasks.models import RecommendationTask
 
@@ -28,7 +29,7 @@ async def test_upload_becomes_a_task_with_its_file(backend: httpx.AsyncClient, s
     answer = await upload(backend, format="csv", mapping=msgspec.json.encode(mapping).decode(), allow_shrink="true")
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"] == f"/v1/tasks/{answer.json()['id']}"
-    task = await RecommendationTask.get(id=answer.json()["id"])
+    task = await RecommendationTask.get(ACROSS_SHOPS, id=answer.json()["id"])
     assert (task.kind, task.params["filename"], task.params["url"]) == ("import", "catalog.csv", None)
     assert (task.params["mapping"], task.params["allow_shrink"]) == (mapping, True)
     assert blobs.path_of(settings, task.params["blob"]).read_bytes() == CSV
@@ -38,7 +39,7 @@ async def test_fields_may_follow_the_file(backend: httpx.AsyncClient) -> None:
     parts = [("file", ("c.csv", CSV)), ("format", (None, "csv")), ("mode", (None, "replace"))]
     answer = await backend.post("/v1/imports", files=parts)
     assert answer.status_code == 202
-    task = await RecommendationTask.get(id=answer.json()["id"])
+    task = await RecommendationTask.get(ACROSS_SHOPS, id=answer.json()["id"])
     assert (task.params["format"], task.params["mode"]) == ("csv", "replace")
 
 
@@ -46,7 +47,7 @@ async def test_address_becomes_a_task(backend: httpx.AsyncClient) -> None:
     body = {"url": "https://shop.example/feed.xml", "format": "google"}
     answer = await backend.post("/v1/imports", json=body)
     assert answer.status_code == 202
-    task = await RecommendationTask.get(id=answer.json()["id"])
+    task = await RecommendationTask.get(ACROSS_SHOPS, id=answer.json()["id"])
     assert (task.params["url"], task.params["format"]) == ("https://shop.example/feed.xml", "google")
 
 
@@ -72,7 +73,7 @@ async def test_wrong_option_is_named_and_leaves_no_file(
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["pointer"] == pointer
     assert left_behind(settings) == []
-    assert await RecommendationTask.all().count() == 0
+    assert await RecommendationTask.filter(ACROSS_SHOPS).count() == 0
 
 
 @pytest.mark.parametrize("url", ["ftp://shop.example/feed.xml", "file:///etc/passwd", "shop.example", ""])

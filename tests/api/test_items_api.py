@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks.models import RecommendationTask
 
 SHIRT = {"title": "Linen shirt", "price": 49.9, "categories": ["Men > Shirts"], "url": "https://shop.example/shirt"}
@@ -116,16 +117,16 @@ async def test_batch_of_more_than_a_thousand_is_too_large(backend: httpx.AsyncCl
 async def test_writes_share_one_waiting_encode_task(backend: httpx.AsyncClient) -> None:
     for number in range(3):
         await backend.put(f"/v1/items/SKU-{number}", json=SHIRT)
-    assert await RecommendationTask.filter(kind="encode").count() == 1
+    assert await RecommendationTask.filter(ACROSS_SHOPS, kind="encode").count() == 1
 
 
 async def test_change_of_stock_or_price_needs_no_worker(backend: httpx.AsyncClient) -> None:
     await backend.put("/v1/items/SKU-1", json=SHIRT)
-    await RecommendationTask.all().delete()
+    await RecommendationTask.filter(ACROSS_SHOPS).delete()
     await backend.patch("/v1/items/SKU-1", json={"availability": "out_of_stock", "price": 39.9})
-    assert await RecommendationTask.all().count() == 0
+    assert await RecommendationTask.filter(ACROSS_SHOPS).count() == 0
     await backend.patch("/v1/items/SKU-1", json={"title": "Silk shirt"})
-    assert await RecommendationTask.all().count() == 1
+    assert await RecommendationTask.filter(ACROSS_SHOPS).count() == 1
 
 
 async def test_other_shops_items_are_not_there(

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from server.access.models import ApiKey
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import messages
 from server.storage import redis as redis_storage
 
@@ -27,7 +28,7 @@ async def test_made_key_works_and_is_shown_once(backend: httpx.AsyncClient) -> N
     listed = await backend.get("/v1/keys")
     assert made["key"] not in listed.text
     assert made["id"] in [key["id"] for key in listed.json()["data"]]
-    stored = await ApiKey.get(id=made["id"])
+    stored = await ApiKey.get(ACROSS_SHOPS, id=made["id"])
     assert made["key"] not in str(dict(stored)), "only a hash of a key is stored"
 
 
@@ -47,7 +48,7 @@ async def test_key_revoked_by_another_process_is_refused_within_a_second(
     for _ in range(3):
         assert (await backend.get("/v1/items", headers=bearer(made["key"]))).status_code == 200
         await asyncio.sleep(0.3)
-    await ApiKey.filter(id=made["id"]).delete()  # as another process would, and its message got lost
+    await ApiKey.filter(ACROSS_SHOPS, id=made["id"]).delete()  # as another process would, and its message got lost
     await asyncio.sleep(1.0)
     assert (await backend.get("/v1/items", headers=bearer(made["key"]))).status_code == 401
 
@@ -55,7 +56,7 @@ async def test_key_revoked_by_another_process_is_refused_within_a_second(
 async def test_message_about_keys_is_heard_long_before(backend: httpx.AsyncClient, settings: Settings) -> None:
     made = (await backend.post("/v1/keys", json={"kind": "secret"})).json()
     await backend.get("/v1/items", headers=bearer(made["key"]))
-    await ApiKey.filter(id=made["id"]).delete()
+    await ApiKey.filter(ACROSS_SHOPS, id=made["id"]).delete()
     other_process = redis_storage.connect(settings)
     await messages.publish(other_process, messages.Message("keys-changed", "shop_test"))
     await other_process.aclose()

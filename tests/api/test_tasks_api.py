@@ -7,6 +7,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from server.api import tasks as api_tasks
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks import queue
 from server.tasks.models import RecommendationTask
 
@@ -43,7 +44,7 @@ async def test_unknown_kind_is_refused_and_told_which_there_are(backend: httpx.A
 
 async def test_list_is_newest_first_and_can_be_narrowed(backend: httpx.AsyncClient) -> None:
     first, second = await start(backend, "encode"), await start(backend, "reindex")
-    await RecommendationTask.filter(id=first).update(status="succeeded", result={"items": 3})
+    await RecommendationTask.filter(ACROSS_SHOPS, id=first).update(status="succeeded", result={"items": 3})
 
     async def ids(**params: str) -> list[str]:
         return [task["id"] for task in (await backend.get("/v1/tasks", params=params)).json()["data"]]
@@ -61,18 +62,20 @@ async def test_cancel_retry_and_what_conflicts(backend: httpx.AsyncClient) -> No
     assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelled")
     retried = await backend.post(f"/v1/tasks/{task_id}/retry")
     assert (retried.status_code, retried.json()["status"]) == (202, "queued")
-    await RecommendationTask.filter(id=task_id).update(status="succeeded", result={"items": 3})
+    await RecommendationTask.filter(ACROSS_SHOPS, id=task_id).update(status="succeeded", result={"items": 3})
     assert (await backend.post(f"/v1/tasks/{task_id}/cancel")).status_code == 409
 
 
 async def test_result_is_there_when_the_task_has_succeeded(backend: httpx.AsyncClient) -> None:
     task_id = await start(backend)
     assert (await backend.get(f"/v1/tasks/{task_id}/result")).status_code == 409
-    await RecommendationTask.filter(id=task_id).update(status="failed", error="The file is empty.")
+    await RecommendationTask.filter(ACROSS_SHOPS, id=task_id).update(status="failed", error="The file is empty.")
     failed = await backend.get(f"/v1/tasks/{task_id}/result")
     assert failed.status_code == 409
     assert "The file is empty." in failed.json()["detail"]
-    await RecommendationTask.filter(id=task_id).update(status="succeeded", result={"items": 3}, error=None)
+    await RecommendationTask.filter(ACROSS_SHOPS, id=task_id).update(
+        status="succeeded", result={"items": 3}, error=None
+    )
     assert (await backend.get(f"/v1/tasks/{task_id}/result")).json() == {"result": {"items": 3}}
 
 
@@ -85,7 +88,7 @@ async def test_other_shops_tasks_are_not_there(
         answer = await client.request(method, f"/v1/tasks/{task_id}{rest}", headers=headers)
         assert answer.status_code == 404, rest
     assert (await client.get("/v1/tasks", headers=headers)).json()["data"] == []
-    assert (await RecommendationTask.get(id=task_id)).status == "queued"
+    assert (await RecommendationTask.get(ACROSS_SHOPS, id=task_id)).status == "queued"
 
 
 async def test_stream_tells_every_change_and_ends_with_the_task(app: Starlette, backend: httpx.AsyncClient) -> None:
@@ -98,7 +101,7 @@ async def test_stream_tells_every_change_and_ends_with_the_task(app: Starlette, 
             {"status": "succeeded", "result": {}},
         ):
             await asyncio.sleep(0.2)
-            await RecommendationTask.filter(id=task_id).update(**changes)
+            await RecommendationTask.filter(ACROSS_SHOPS, id=task_id).update(**changes)
             await queue.announce(services.redis, "shop_test", task_id)
 
     working = asyncio.create_task(work())
@@ -125,7 +128,7 @@ async def test_stream_of_a_silent_task_beats_its_heart(backend: httpx.AsyncClien
 
     async def end() -> None:
         await asyncio.sleep(0.5)
-        await RecommendationTask.filter(id=task_id).update(status="cancelled")
+        await RecommendationTask.filter(ACROSS_SHOPS, id=task_id).update(status="cancelled")
 
     ending = asyncio.create_task(end())
     answer = await backend.get(f"/v1/tasks/{task_id}/stream")

@@ -10,6 +10,7 @@ from server.events.models import Event
 from server.events.recents import Recent, Recents
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from server.storage.identifiers import new_id
 from server.tasks import import_catalog
@@ -51,7 +52,7 @@ async def test_items_are_imported_and_encoded_afterwards_once(shop: Shop, settin
 
 async def test_an_import_that_changes_nothing_sets_off_nothing(shop: Shop, settings: Settings, redis: Redis):
     await run_import(shop, settings, redis, b"id,title\n1,A\n")
-    await RecommendationTask.filter(status="queued").delete()
+    await RecommendationTask.filter(ACROSS_SHOPS, status="queued").delete()
     shop.live_version_id = 1
     await run_import(shop, settings, redis, b"id,title\n1,A\n")
     assert await queued(shop) == []

@@ -10,6 +10,7 @@ from server.catalog import items
 from server.catalog.fields import Invalid, ItemFields
 from server.catalog.models import Item
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import messages
 
 
@@ -20,10 +21,10 @@ def shirt(item_id: str = "S-1", **fields: object) -> ItemFields:
 async def test_upsert_counts_what_it_did_and_the_same_again_changes_nothing(shop: Shop, redis: Redis):
     first = await items.upsert(shop, [shirt("a"), shirt("b")], redis)
     assert (first.created, first.updated, first.unchanged) == (2, 0, 0)
-    before = await Item.get(item_id="a")
+    before = await Item.get(ACROSS_SHOPS, item_id="a")
     again = await items.upsert(shop, [shirt("a"), shirt("b", price=21.0), shirt("c")], redis)
     assert (again.created, again.updated, again.unchanged) == (1, 1, 1)
-    after = await Item.get(item_id="a")
+    after = await Item.get(ACROSS_SHOPS, item_id="a")
     assert after.updated_at == before.updated_at
 
 

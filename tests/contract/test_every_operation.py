@@ -5,10 +5,11 @@ import re
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from server.access.policies import PUBLIC, STOREFRONT, Policy
 from server.api import openapi
-from server.api.operation import Operation
+from server.api.operation import Endpoint, Operation
 
 OPERATIONS = openapi.operations()
 OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css", "/widget/v1.js"}
@@ -88,3 +89,16 @@ def test_document_is_valid() -> None:
             if method in ("post", "put", "patch") and "requestBody" in described:
                 content = described["requestBody"]["content"]
                 assert any("example" in media for media in content.values()), f"{where} has no example"
+
+
+def test_every_route_of_the_application_declares_who_may_call_it(app: Starlette) -> None:
+    """Operations have their policy; the demo's pages are open and have no operation; nothing else is there."""
+    undeclared = [
+        route
+        for route in app.routes
+        if not isinstance(getattr(route, "endpoint", None), Endpoint)
+        and not getattr(route, "path", "").startswith("/demo")
+    ]
+    assert undeclared == []
+    with pytest.raises(TypeError, match="no policy"):
+        Operation(method="GET", path="/x", policy=None, tag="x", summary="x", handler=None)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from server.events.ingest import Ingest, Outcome, Unavailable
 from server.events.models import Event
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database
 
 
@@ -70,7 +71,7 @@ async def test_repeat_is_a_duplicate_and_changes_nothing(ingest: Ingest, shop: S
 async def test_events_without_an_id_get_one(ingest: Ingest, shop: Shop) -> None:
     outcome = await ingest.accept(shop.id, [view(None), view(None)], trusted=False)
     assert outcome.accepted == 2
-    assert len({row.event_id for row in await Event.all()}) == 2
+    assert len({row.event_id for row in await Event.filter(ACROSS_SHOPS)}) == 2
 
 
 async def test_bad_events_are_listed_and_the_others_taken(ingest: Ingest, shop: Shop) -> None:
@@ -89,7 +90,7 @@ async def test_same_events_from_many_requests_at_once_count_once(ingest: Ingest,
     outcomes = await asyncio.gather(*(ingest.accept(shop.id, batch, trusted=False) for batch in batches))
     assert sum(one.accepted for one in outcomes) == 101
     assert sum(one.duplicates for one in outcomes) == 99
-    assert await Event.all().count() == 101
+    assert await Event.filter(ACROSS_SHOPS).count() == 101
 
 
 async def test_concurrent_requests_share_commits(ingest: Ingest, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,7 @@ async def test_concurrent_requests_share_commits(ingest: Ingest, shop: Shop, mon
 
     monkeypatch.setattr(database, "transaction", counted)
     await asyncio.gather(*(ingest.accept(shop.id, [view(f"e{n}")], trusted=False) for n in range(200)))
-    assert await Event.all().count() == 200
+    assert await Event.filter(ACROSS_SHOPS).count() == 200
     assert commits <= 5
 
 
@@ -113,7 +114,7 @@ async def test_request_that_the_database_refuses_does_not_fail_its_neighbours(in
     *outcomes, failed = await asyncio.gather(*good, gone, return_exceptions=True)
     assert all(isinstance(one, Outcome) and one.accepted == 1 for one in outcomes)
     assert isinstance(failed, Exception) and not isinstance(failed, Unavailable)
-    assert await Event.all().count() == 5
+    assert await Event.filter(ACROSS_SHOPS).count() == 5
 
 
 async def test_too_many_waiting_events_are_refused(ingest: Ingest, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +126,7 @@ async def test_too_many_waiting_events_are_refused(ingest: Ingest, shop: Shop, m
     accepted = [one for one in results if isinstance(one, Outcome)]
     assert accepted and len(accepted) < 10
     assert all(isinstance(one, Unavailable) for one in results if not isinstance(one, Outcome))
-    assert await Event.all().count() == sum(one.accepted for one in accepted)
+    assert await Event.filter(ACROSS_SHOPS).count() == sum(one.accepted for one in accepted)
 
 
 async def test_caller_that_goes_away_does_not_disturb_the_others(ingest: Ingest, shop: Shop) -> None:
@@ -263,5 +264,5 @@ async def test_two_processes_never_count_an_event_twice(settings: Settings, shop
         _begin(process)
     outputs = [(await asyncio.to_thread(process.communicate))[0] for process in processes]
     accepted = [line.split()[0] for output in outputs for line in output.splitlines() if line.endswith(" 1")]
-    assert len(accepted) == len(set(accepted)) == await Event.all().count()
+    assert len(accepted) == len(set(accepted)) == await Event.filter(ACROSS_SHOPS).count()
     assert len([event_id for event_id in accepted if event_id.startswith("shared-")]) == 100

@@ -8,6 +8,7 @@ from server.catalog.fields import ItemFields
 from server.catalog.models import Encoding
 from server.learning.build import build
 from server.serving.models import ModelVersion
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from server.storage import redis as redis_storage
 from server.storage.messages import CHANNEL
@@ -39,7 +40,7 @@ async def test_shop_with_one_item_shows_it(counter: Counter) -> None:
 
 async def test_shop_that_is_not_encoded_is_served_all_the_same(counter: Counter) -> None:
     await stock(counter.shop, counter.redis, goods(40))
-    await Encoding.all().delete()
+    await Encoding.filter(ACROSS_SHOPS).delete()
     await counter.learn()
     page = await counter.ask(placement="product-page", item_ids=("sku-7",), limit=8)
     assert [item["reason"]["text"] for item in page["items"][:6]] == ["More from coats"] * 6
@@ -101,7 +102,7 @@ async def test_build_that_is_called_off_leaves_nothing(counter: Counter) -> None
     await stock(counter.shop, counter.redis, goods(10))
     with pytest.raises(EnoughError):
         await build(counter.shop, counter.settings, Impatient())
-    assert await ModelVersion.all().count() == 0
+    assert await ModelVersion.filter(ACROSS_SHOPS).count() == 0
     assert list((blobs.folder(counter.settings) / "snapshots" / counter.shop.id).iterdir()) == []
 
 

@@ -16,6 +16,7 @@ from server.learning.train import evaluate, train
 from server.serving.models import ModelVersion
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from tests.learning import gifts
 from tests.learning.gifts import open_gift_shop, open_trained_gift_shop
@@ -150,7 +151,7 @@ async def test_judging_alone_puts_nothing_live(settings: Settings, redis: Redis,
     await open_with_habits(settings, redis, shop)
     told = await evaluate(shop, settings, Silent())
     assert told["accepted"]
-    assert not await ModelVersion.exists()
+    assert not await ModelVersion.exists(ACROSS_SHOPS)
 
 
 async def test_damaged_model_leaves_the_shop_served_without_it(counter: Counter) -> None:

@@ -10,6 +10,7 @@ from server.learning.build import build
 from server.learning.versions import FilesGone, Training
 from server.serving.models import ModelVersion
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs
 from tests.serving.goods import Counter, goods, stock
 
@@ -40,7 +41,7 @@ async def stocked(counter: Counter) -> Counter:
 async def test_three_builds_are_kept(stocked: Counter) -> None:
     for _ in range(5):
         await build(stocked.shop, stocked.settings)
-    kept = await ModelVersion.all().order_by("number")
+    kept = await ModelVersion.filter(ACROSS_SHOPS).order_by("number")
     assert [version.number for version in kept] == [3, 4, 5]
     assert folders(stocked, "snapshots") == sorted(version.folder for version in kept)
 
@@ -49,7 +50,7 @@ async def test_older_trainings_keep_their_verdict_and_lose_their_files(stocked: 
     for number in range(1, 9):
         model = trained_model(stocked, str(number))
         await build(stocked.shop, stocked.settings, trained=model, training=ACCEPTED)
-    every = await ModelVersion.all().order_by("number")
+    every = await ModelVersion.filter(ACROSS_SHOPS).order_by("number")
     assert [bool(version.folder and version.trained) for version in every] == [False] * 3 + [True] * 5
     assert all(version.verdict == ACCEPTED.verdict and version.kind == "training" for version in every)
     assert all((version.seconds or 0) >= 12.5 for version in every)
@@ -78,7 +79,7 @@ async def test_trained_model_stays_in_later_builds_and_outlives_its_training(sto
     for number in range(6):
         other = trained_model(stocked, f"other-{number}")
         await build(stocked.shop, stocked.settings, trained=other, training=REFUSED, activate=False)
-    assert (await ModelVersion.get(number=1)).folder == ""
+    assert (await ModelVersion.get(ACROSS_SHOPS, number=1)).folder == ""
     assert model in folders(stocked, "models"), "the live build serves it"
     assert (await build(stocked.shop, stocked.settings)).trained == model
 
@@ -136,10 +137,10 @@ async def test_training_that_made_no_snapshot_is_on_record_and_in_nobodys_way(st
         number = await versions.next_number(stocked.shop)
         await versions.record(stocked.shop, number, metrics={}, training=REFUSED)
     await build(stocked.shop, stocked.settings)
-    assert await ModelVersion.filter(kind="training").count() == 7
+    assert await ModelVersion.filter(ACROSS_SHOPS, kind="training").count() == 7
     assert await versions.next_number(stocked.shop) == 9
     with pytest.raises(FilesGone):
-        await versions.activate(stocked.shop, await ModelVersion.get(number=7), stocked.redis)
+        await versions.activate(stocked.shop, await ModelVersion.get(ACROSS_SHOPS, number=7), stocked.redis)
 
 
 async def test_damaged_files_are_found_before_activation(stocked: Counter) -> None:
@@ -153,16 +154,18 @@ async def test_damaged_files_are_found_before_activation(stocked: Counter) -> No
 async def test_letting_go_and_activating_at_once_never_leaves_a_shop_with_lost_files(stocked: Counter) -> None:
     oldest = await build(stocked.shop, stocked.settings)
     for _ in range(3):
-        await ModelVersion.filter(id=oldest.id).update(kind="training")  # so that the build does not let it go yet
+        await ModelVersion.filter(ACROSS_SHOPS, id=oldest.id).update(
+            kind="training"
+        )  # so that the build does not let it go yet
         await build(stocked.shop, stocked.settings)
-    await ModelVersion.filter(id=oldest.id).update(kind="build")
+    await ModelVersion.filter(ACROSS_SHOPS, id=oldest.id).update(kind="build")
     await asyncio.gather(
         versions.let_old_go(stocked.shop, stocked.settings),
         versions.activate(stocked.shop, oldest, stocked.redis),
         return_exceptions=True,
     )
     shop = await Shop.get(id=stocked.shop.id)
-    live = await ModelVersion.get(id=shop.live_version_id)
+    live = await ModelVersion.get(ACROSS_SHOPS, id=shop.live_version_id)
     await versions.require_files(shop, live, stocked.settings)
     assert live.folder in folders(stocked, "snapshots")
 

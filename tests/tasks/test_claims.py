@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks import claims
 from server.tasks.models import RecommendationTask
 
@@ -11,12 +12,12 @@ from server.tasks.models import RecommendationTask
 async def enqueue(queue, shop, kind="trial", size=1, **fields):
     task = await queue.enqueue(shop.id, kind, size_hint=size)
     if fields:
-        await RecommendationTask.filter(id=task.id).update(**fields)
+        await RecommendationTask.filter(ACROSS_SHOPS, id=task.id).update(**fields)
     return task
 
 
 async def expire(claim) -> None:
-    await RecommendationTask.filter(id=claim.task_id).update(lease_until_ms=1)
+    await RecommendationTask.filter(ACROSS_SHOPS, id=claim.task_id).update(lease_until_ms=1)
 
 
 async def test_oldest_task_of_a_shop_comes_first(queue, shop):
@@ -82,7 +83,7 @@ async def test_lost_claim_writes_nothing(queue, shop):
     assert not await claims.fail(lost.task_id, lost.token, "lost")
     assert await claims.state(lost) == (False, False)
     assert await claims.succeed(held.task_id, held.token, {"from": "held"})
-    assert (await RecommendationTask.get(id=held.task_id)).result == {"from": "held"}
+    assert (await RecommendationTask.get(ACROSS_SHOPS, id=held.task_id)).result == {"from": "held"}
 
 
 async def test_renewed_lease_is_not_taken_back(queue, shop):
@@ -98,7 +99,7 @@ async def test_task_whose_worker_disappeared_three_times_fails(queue, shop):
     for _ in range(3):
         await expire(await claims.claim_next("short"))
         await claims.take_back_expired()
-    row = await RecommendationTask.get(id=task.id)
+    row = await RecommendationTask.get(ACROSS_SHOPS, id=task.id)
     assert row.status == "failed"
     assert "3 times" in row.error
 
@@ -109,17 +110,17 @@ async def test_task_that_was_to_be_cancelled_does_not_run_again(queue, shop):
     await queue.request_cancel(shop.id, claim.task_id)
     await expire(claim)
     await claims.take_back_expired()
-    assert (await RecommendationTask.get(id=claim.task_id)).status == "cancelled"
+    assert (await RecommendationTask.get(ACROSS_SHOPS, id=claim.task_id)).status == "cancelled"
 
 
 async def test_stumbling_task_pauses_before_its_next_attempt(queue, shop):
     await enqueue(queue, shop)
     claim = await claims.claim_next("short")
     await claims.stumble(claim.task_id, claim.token, claim.attempt, "The network was away.")
-    row = await RecommendationTask.get(id=claim.task_id)
+    row = await RecommendationTask.get(ACROSS_SHOPS, id=claim.task_id)
     assert (row.status, row.error) == ("queued", "The network was away.")
     assert await claims.claim_next("short") is None
-    await RecommendationTask.filter(id=claim.task_id).update(not_before_ms=0)
+    await RecommendationTask.filter(ACROSS_SHOPS, id=claim.task_id).update(not_before_ms=0)
     assert (await claims.claim_next("short")).attempt == 2
 
 
@@ -128,5 +129,5 @@ async def test_any_text_can_be_a_result(queue, shop, text):
     await enqueue(queue, shop)
     claim = await claims.claim_next("short")
     assert await claims.succeed(claim.task_id, claim.token, {"found": text})
-    row = await RecommendationTask.get(id=claim.task_id)
+    row = await RecommendationTask.get(ACROSS_SHOPS, id=claim.task_id)
     assert row.result == {"found": text.replace("\x00", "\ufffd")}

@@ -14,6 +14,7 @@ from server.learning.content import load_vectors
 from server.serving.models import ModelVersion
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage.identifiers import new_id
 from server.tasks import encode
 from server.tasks.models import RecommendationTask
@@ -124,7 +125,7 @@ async def test_cancelled_task_stops_and_keeps_what_it_did(
     draw(media, "a.png", "red")
     await put(shop, "a", "/media/a.png")
     run = await running(shop, seeing, redis)
-    await RecommendationTask.filter(id=run.task_id).update(cancel_requested=True, claim=None)
+    await RecommendationTask.filter(ACROSS_SHOPS, id=run.task_id).update(cancel_requested=True, claim=None)
     with pytest.raises(Lost):
         await encode.run(run)
     assert await ModelVersion.filter(shop_id=shop.id).count() == 0

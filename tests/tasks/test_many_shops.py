@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from server.serving.models import ModelVersion
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks.models import RecommendationTask
 from server.tasks.queue import Queue
 from tests.learning.habits import open_with_habits
@@ -32,7 +33,7 @@ async def test_two_workers_share_the_trainings_of_many_shops(
     busy_together, most_of_one_shop = await watch(trainings, workers)
     assert busy_together, "both workers trained at the same time"
     assert most_of_one_shop == 1
-    rows = await RecommendationTask.filter(kind="train")
+    rows = await RecommendationTask.filter(ACROSS_SHOPS, kind="train")
     assert [(row.status, row.attempts) for row in rows] == [("succeeded", 1)] * len(trainings)
     trained = Counter(version.shop_id for version in await ModelVersion.filter(kind="training"))
     assert trained == {shop.id: 1 + (shop is shops[0]) for shop in shops}
@@ -45,7 +46,7 @@ async def watch(trainings: list[RecommendationTask], workers: list[Popen[bytes]]
     busy_together, most = False, 0
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            rows = await RecommendationTask.filter(id__in=[task.id for task in trainings])
+            rows = await RecommendationTask.filter(ACROSS_SHOPS, id__in=[task.id for task in trainings])
             running = Counter(row.shop_id for row in rows if row.status == "running")
             most = max([most, *running.values()])
             busy_together |= len(running) > 1 and all(children_of(worker.pid) for worker in workers)

@@ -6,6 +6,7 @@ import os
 import pytest
 from tortoise.timezone import now
 
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database, messages
 from server.tasks import claims, tidying
 from server.tasks.models import RecommendationTask
@@ -14,7 +15,7 @@ from server.tasks.queue import Queue, UnknownKind, WrongStatus, queue_name
 
 async def test_new_task_is_queued_with_its_parameters(queue, shop):
     task = await queue.enqueue(shop.id, "trial", {"file": "a"})
-    row = await RecommendationTask.get(id=task.id)
+    row = await RecommendationTask.get(ACROSS_SHOPS, id=task.id)
     assert (row.status, row.params, row.progress, row.attempts) == ("queued", {"file": "a"}, 0.0, 0)
     assert row.id.startswith("task_")
 
@@ -67,7 +68,7 @@ async def test_another_shops_task_is_neither_cancelled_nor_retried(queue, shop, 
     task = await queue.enqueue(shop.id, "trial")
     assert await queue.request_cancel(other_shop.id, task.id) is None
     assert await queue.retry(other_shop.id, task.id) is None
-    assert (await RecommendationTask.get(id=task.id)).status == "queued"
+    assert (await RecommendationTask.get(ACROSS_SHOPS, id=task.id)).status == "queued"
 
 
 async def test_finished_task_cannot_be_cancelled_and_running_one_not_retried(queue, shop):
@@ -115,4 +116,4 @@ async def test_queue_can_be_used_inside_a_transaction(settings, redis, shop):
     queue = Queue(settings, redis)
     async with database.transaction():
         task = await queue.enqueue(shop.id, "trial", dedupe_key="k")
-    assert (await RecommendationTask.get(id=task.id)).status == "queued"
+    assert (await RecommendationTask.get(ACROSS_SHOPS, id=task.id)).status == "queued"

@@ -9,6 +9,7 @@ from arq.worker import Worker as ArqWorker
 
 from server.events.models import Event
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks import queue as task_queue
 from server.tasks import schedule
 from server.tasks.models import RecommendationTask
@@ -40,7 +41,7 @@ async def trained(shop: Shop, at: datetime, status: str = "succeeded", events: i
         started_at=at,
         finished_at=at,
     )
-    await RecommendationTask.filter(id=task.id).update(created_at=at)
+    await RecommendationTask.filter(ACROSS_SHOPS, id=task.id).update(created_at=at)
     return task
 
 
@@ -78,7 +79,7 @@ async def test_training_that_waits_or_runs_is_enough(shop: Shop) -> None:
     for status in ("queued", "running"):
         task = await trained(shop, NOON - timedelta(hours=30), status)
         assert await schedule.due(shop, NOON) == ""
-        await RecommendationTask.filter(id=task.id).delete()
+        await RecommendationTask.filter(ACROSS_SHOPS, id=task.id).delete()
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -153,5 +154,5 @@ async def test_two_workers_start_one_training(queue: Queue, shop: Shop) -> None:
     await asyncio.gather(*running, return_exceptions=True)
     assert sum(worker.jobs_complete for worker in workers) >= 1
     assert sum(worker.jobs_failed for worker in workers) == 0
-    (training,) = await RecommendationTask.filter(kind="train")
+    (training,) = await RecommendationTask.filter(ACROSS_SHOPS, kind="train")
     assert (training.shop_id, training.status, training.lane) == (shop.id, "queued", "long")

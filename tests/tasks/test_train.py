@@ -14,6 +14,7 @@ from server.learning.build import build
 from server.serving.models import ModelVersion
 from server.settings import Settings
 from server.shops.models import Shop
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks import KINDS, schedule
 from server.tasks.models import RecommendationTask
 from server.tasks.queue import Queue
@@ -27,7 +28,7 @@ PATIENCE_S = 240.0
 
 async def live(shop: Shop) -> ModelVersion:
     await shop.refresh_from_db()
-    return await ModelVersion.get(id=shop.live_version_id)
+    return await ModelVersion.get(ACROSS_SHOPS, id=shop.live_version_id)
 
 
 async def test_training_goes_live_with_its_verdict_and_stays_through_builds(
@@ -65,7 +66,7 @@ async def test_chance_is_refused_and_says_so(
     assert task.result["accepted"] is False
     assert task.result["reason"].startswith("It is not put live")
     assert (await live(shop)).id == before.id
-    (refused,) = await ModelVersion.filter(kind="training")
+    (refused,) = await ModelVersion.filter(ACROSS_SHOPS, kind="training")
     assert (refused.folder, refused.trained, refused.verdict["accepted"]) == ("", "", False)
 
 
@@ -93,7 +94,7 @@ async def test_running_training_is_cancelled_within_five_seconds(
     await until("cancelled", task)
     assert time.monotonic() - asked < 5.0
     assert not alive(child)
-    assert not await ModelVersion.exists()
+    assert not await ModelVersion.exists(ACROSS_SHOPS)
 
 
 async def test_training_of_a_killed_worker_begins_anew_in_another(
@@ -109,7 +110,7 @@ async def test_training_of_a_killed_worker_begins_anew_in_another(
     ended = await until("succeeded", task, PATIENCE_S)
     assert not alive(child)
     assert (ended.attempts, ended.result["accepted"]) == (2, True)
-    assert await ModelVersion.filter(kind="training").count() == 1
+    assert await ModelVersion.filter(ACROSS_SHOPS, kind="training").count() == 1
 
 
 def test_threads_of_a_training_are_bounded_before_it_starts(settings: Settings) -> None:
@@ -125,7 +126,7 @@ async def progress_until_ended(task: RecommendationTask) -> list[float]:
     """What the row told on the way."""
     seen: list[float] = []
     async with asyncio.timeout(PATIENCE_S):
-        while (row := await RecommendationTask.get(id=task.id)).status in ("queued", "running"):
+        while (row := await RecommendationTask.get(ACROSS_SHOPS, id=task.id)).status in ("queued", "running"):
             seen.append(row.progress)
             await asyncio.sleep(0.1)
     return seen
@@ -135,7 +136,11 @@ async def until_learning(task: RecommendationTask) -> None:
     """Wait until it has read the shop and computes."""
     give_up_at = time.monotonic() + 60
     while time.monotonic() < give_up_at:
-        if (await RecommendationTask.get(id=task.id)).stage not in ("", "Reading products", "Reading events"):
+        if (await RecommendationTask.get(ACROSS_SHOPS, id=task.id)).stage not in (
+            "",
+            "Reading products",
+            "Reading events",
+        ):
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the training does not begin to learn")

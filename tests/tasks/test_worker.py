@@ -7,6 +7,7 @@ import time
 import msgspec
 import pytest
 
+from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs, messages
 from server.tasks.models import RecommendationTask
 from server.tasks.queue import workers_alive
@@ -72,7 +73,7 @@ async def test_progress_grows_and_is_announced(queue, shop, notes, start_worker,
     task = await queue.enqueue(shop.id, "trial", params, size_hint=1)
     await until("running", task)
     seen: list[float] = []
-    while (row := await RecommendationTask.get(id=task.id)).status == "running":
+    while (row := await RecommendationTask.get(ACROSS_SHOPS, id=task.id)).status == "running":
         if row.detail and row.stage == "first" and row.detail["done"] > 10:
             assert row.detail["total"] == 40
             assert row.detail["unit"] == "rows"
@@ -148,7 +149,7 @@ async def test_stopped_worker_hands_its_task_back_at_once(queue, shop, notes, st
     worker.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(worker.wait, 10) == 0
     assert time.monotonic() - asked < 5.0
-    row = await RecommendationTask.get(id=task.id)
+    row = await RecommendationTask.get(ACROSS_SHOPS, id=task.id)
     assert (row.status, row.attempts, row.claim) == ("queued", 0, None)
     assert not alive(child)
 

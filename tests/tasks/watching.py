@@ -5,6 +5,7 @@ import contextlib
 import time
 from pathlib import Path
 
+from server.shops.tenancy import ACROSS_SHOPS
 from server.tasks.models import RecommendationTask
 
 
@@ -12,7 +13,7 @@ async def until(status: str, task: RecommendationTask, timeout_s: float = 15.0) 
     """Wait until the task has the status."""
     give_up_at = time.monotonic() + timeout_s
     while True:
-        row = await RecommendationTask.get(id=task.id)
+        row = await RecommendationTask.get(ACROSS_SHOPS, id=task.id)
         if row.status == status:
             return row
         assert time.monotonic() < give_up_at, f"still {row.status} ({row.error}) after {timeout_s} s"
