@@ -14,7 +14,13 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from server import logs
+from server.access.attempts import Attempts
+from server.access.credentials import Credentials
+from server.access.installation import Secret
 from server.access.keys import Keyring
+from server.access.oauth.provider import Provider
+from server.access.oauth.signing import SigningKeys
+from server.access.oauth.tokens import Tokens
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
@@ -25,6 +31,7 @@ from server.demo import pages
 from server.encoders.queries import Queries
 from server.events.ingest import Ingest
 from server.events.recents import Recents
+from server.mail.post import Post
 from server.serving.shelf import Shelf
 from server.settings import Settings
 from server.storage import database, messages, migrating
@@ -45,10 +52,16 @@ def build(settings: Settings) -> Starlette:
     """The whole application. Nothing is opened before its lifespan starts."""
     redis = redis_storage.connect(settings)
     recents = Recents(redis)
+    secret = Secret(settings)
+    tokens = Tokens(settings, SigningKeys(secret))
     services = Services(
         settings=settings,
         redis=redis,
-        keyring=Keyring(settings),
+        credentials=Credentials(Keyring(settings), tokens),
+        provider=Provider(settings, tokens),
+        attempts=Attempts(redis, secret),
+        secret=secret,
+        post=Post(settings),
         news=News(),
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
@@ -83,6 +96,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.redis.aclose)
         await _patiently("Redis", services.settings, services.redis.ping)
         stack.push_async_callback(services.shelf.close)
+        stack.push_async_callback(services.post.stop)
         await services.ingest.start()
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
@@ -114,13 +128,13 @@ async def _patiently(part: str, settings: Settings, check: Callable[[], Awaitabl
 async def _listen(services: Services) -> None:
     async def on_message(message: messages.Message) -> None:
         if message.topic == "keys-changed":
-            services.keyring.forget()
+            services.credentials.forget()
         elif message.topic == "task-changed":
             services.news.task_changed(message.task_id)
         await services.shelf.on_message(message)
 
     async def on_connect() -> None:
-        services.keyring.forget()
+        services.credentials.forget()
         await services.shelf.on_connect()
 
     await messages.listen(services.redis, on_message, on_connect)

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from server.access import keys
 from server.access.models import ApiKey
-from server.access.policies import SHOP_OR_OPERATOR
+from server.access.policies import OWNED
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
 from server.api.problems import invalid, not_found
@@ -88,7 +88,7 @@ async def revoke(call: Call) -> Answer:
     key_id: str = call.path["key_id"]
     if not await keys.revoke(await call.shop(), key_id, call.services.redis):
         raise not_found("key", key_id)
-    call.services.keyring.forget()
+    call.services.credentials.forget()
     return Answer(None, status=204)
 
 
@@ -105,7 +105,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/v1/keys",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="List the keys in use",
         handler=listing,
@@ -116,7 +116,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/v1/keys",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Make a key",
         description="The key is in this answer and nowhere else: only its hash is stored.",
@@ -129,7 +129,7 @@ OPERATIONS = (
     Operation(
         method="DELETE",
         path="/v1/keys/{key_id}",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Revoke a key",
         description="It is refused by every process within a second.",

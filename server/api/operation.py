@@ -23,6 +23,7 @@ from server.api.admission import admit
 from server.api.front import RawHeaders, Trace
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
 from server.api.services import Services
+from server.shops import audit
 from server.shops.models import Shop
 from server.storage import database
 
@@ -56,7 +57,7 @@ class Media:
 class Call:
     """One request, checked: what a handler gets."""
 
-    __slots__ = ("body", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
+    __slots__ = ("body", "noted", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
 
     def __init__(self, services: Services, scope: Scope, receive: Receive, trace: Trace) -> None:
         self.services = services
@@ -68,6 +69,17 @@ class Call:
         self.path: dict[str, Any] = scope["path_params"]
         self.query: Any = None
         self.body: Any = None
+        self.noted: tuple[str, dict[str, Any]] = ("", {})
+
+    @property
+    def address(self) -> str:
+        """The network address of the caller, as the proxy in front tells it."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def note(self, subject: str, **details: Any) -> None:
+        """What the audit log shall say of this change beside who made it: the id of what changed, and how."""
+        self.noted = (subject, details)
 
     @property
     def request(self) -> Request:
@@ -125,6 +137,11 @@ class Operation:
             raise TypeError(f"{self.method} {self.path} does not say what it answers")
 
     @cached_property
+    def is_change(self) -> bool:
+        """Whether the audit log tells of it: everything that changes a shop, but what its storefront sends."""
+        return self.method != "GET" and not self.policy.public and "publishable" not in self.policy.kinds
+
+    @cached_property
     def query_reader(self) -> QueryReader | None:
         """Reads the query string, if the operation takes any."""
         return QueryReader(self.query) if self.query else None
@@ -168,10 +185,13 @@ class Endpoint:
         call = Call(self.services, scope, receive, trace)
         if not operation.policy.public:
             call.principal, call.shop_id = await admit(
-                operation.policy, self.services.keyring, trace, scope["query_string"]
+                operation.policy, self.services.credentials, trace, operation.method, scope["query_string"]
             )
         await self._check(operation, call)
-        await _answer(scope, receive, send, await operation.handler(call))
+        answer = await operation.handler(call)
+        if operation.is_change:
+            await _write_down(operation, call)
+        await _answer(scope, receive, send, answer)
 
     async def _check(self, operation: Operation, call: Call) -> None:
         if operation.parameters:
@@ -183,6 +203,18 @@ class Endpoint:
             if not operation.body_streams:
                 body = await read_body(call.receive, call.trace.headers, operation.body_max_bytes)
                 call.body = decode(operation.decoder, body, operation.body)
+
+
+async def _write_down(operation: Operation, call: Call) -> None:
+    subject, details = call.noted
+    await audit.record(
+        audit.Actor(call.principal.kind, call.principal.key_id),
+        f"{operation.method} {operation.path.replace(':path}', '}')}",
+        subject or "/".join(str(value) for value in call.path.values()),
+        shop_id=call.shop_id,
+        details=details,
+        request_id=call.trace.request_id,
+    )
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.Struct | Answer | Response) -> None:

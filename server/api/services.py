@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
-from server.access.keys import Keyring
+from server.access.attempts import Attempts
+from server.access.credentials import Credentials
+from server.access.installation import Secret
+from server.access.oauth.provider import Provider
 from server.api.news import News
+from server.mail.post import Post
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +28,11 @@ class Services:
 
     settings: Settings
     redis: "Redis"
-    keyring: Keyring
+    credentials: Credentials
+    provider: Provider
+    attempts: Attempts
+    secret: Secret
+    post: Post
     news: News
     shelf: "Shelf"
     ingest: "Ingest"
