@@ -21,6 +21,8 @@ from server.access.keys import Keyring
 from server.access.oauth.provider import Provider
 from server.access.oauth.signing import SigningKeys
 from server.access.oauth.tokens import Tokens
+from server.access.oidc import Outside
+from server.account import pages as account
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
@@ -62,6 +64,7 @@ def build(settings: Settings) -> Starlette:
         attempts=Attempts(redis, secret),
         secret=secret,
         post=Post(settings),
+        outside=Outside(settings),
         news=News(),
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
@@ -71,7 +74,7 @@ def build(settings: Settings) -> Starlette:
         queries=Queries(redis),
     )
     app = Starlette(
-        routes=[*routes(operations(), services), *pages.routes()],
+        routes=[*routes(operations(), services), *account.routes(settings, secret), *pages.routes()],
         middleware=[Middleware(Front)],
         exception_handlers={HTTPException: _hand_to_front},
         lifespan=_lifespan,

@@ -9,6 +9,7 @@ from server.access.attempts import Attempts
 from server.access.credentials import Credentials
 from server.access.installation import Secret
 from server.access.oauth.provider import Provider
+from server.access.oidc import Outside
 from server.api.news import News
 from server.mail.post import Post
 from server.settings import Settings
@@ -33,6 +34,7 @@ class Services:
     attempts: Attempts
     secret: Secret
     post: Post
+    outside: Outside
     news: News
     shelf: "Shelf"
     ingest: "Ingest"

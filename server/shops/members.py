@@ -84,6 +84,12 @@ async def invitation_of(code: str) -> Invitation | None:
     return await found.select_related("shop").first()
 
 
+async def is_invited(email: str) -> bool:
+    """Whether any shop invited this address."""
+    found = Invitation.filter(email=email, expires_at__gt=datetime.now(UTC))
+    return await found.using_db(database.writer()).exists()
+
+
 async def accept(invitation: Invitation, person_id: str) -> Member | None:
     """Make the person a member, as they were invited. None if the invitation was used or withdrawn meanwhile.
 

@@ -89,6 +89,16 @@ async def verify(person: Person) -> None:
         await person.save(update_fields=["verified_at"])
 
 
+async def take_over(person: Person) -> None:
+    """The address is proven by somebody to whom an account that was never confirmed need not belong: what its maker
+    chose no longer counts.
+    """
+    await Person.filter(id=person.id).update(password_hash=None, verified_at=datetime.now(UTC))
+    await sessions.end_all(person)
+    await links.withdraw(person, "verify")
+    await links.withdraw(person, "reset")
+
+
 async def set_password(person: Person, password: str, *, stay: str = "") -> None:
     """Give the person another password. All their sessions end, but the one whose cookie is `stay`; links in older
     letters stop working.
