@@ -11,6 +11,9 @@ from starlette.applications import Starlette
 from server.access.people import accounts
 from server.access.people.models import Person
 from server.settings import Settings
+from server.shops import members
+from server.shops.models import Shop
+from tests.account.programs import Program
 from tests.account.visitor import PASSWORD, Visitor, letters
 
 
@@ -53,3 +56,24 @@ def mailbox(settings: Settings) -> Callable[[int], Awaitable[list[tuple[str, str
         raise AssertionError(f"no {count} letters: {letters(Path(settings.data_folder))}")
 
     return wait_for
+
+
+@pytest.fixture
+async def owned(anna: Person) -> Shop:
+    """A shop of Anna's."""
+    shop = await Shop.create(id="shop_annas", slug="annas", name="Anna's shop")
+    await members.add(shop.id, anna.id, "owner")
+    return shop
+
+
+@pytest.fixture
+async def annas(visitor: Visitor, anna: Person, owned: Shop) -> Visitor:
+    """A browser in which Anna is signed in."""
+    assert (await visitor.sign_in(anna.email)).status_code == 303
+    return visitor
+
+
+@pytest.fixture
+def program(client: httpx.AsyncClient) -> Program:
+    """A program that asks for access."""
+    return Program(client)
