@@ -190,7 +190,7 @@ class Endpoint:
         await self._check(operation, call)
         answer = await operation.handler(call)
         if operation.is_change:
-            await _write_down(operation, call)
+            await _write_down(operation, call, answer)
         await _answer(scope, receive, send, answer)
 
     async def _check(self, operation: Operation, call: Call) -> None:
@@ -205,12 +205,14 @@ class Endpoint:
                 call.body = decode(operation.decoder, body, operation.body)
 
 
-async def _write_down(operation: Operation, call: Call) -> None:
+async def _write_down(operation: Operation, call: Call, answer: msgspec.Struct | Answer | Response) -> None:
     subject, details = call.noted
+    made: Any = answer.body if isinstance(answer, Answer) else answer
+    named = "/".join(str(value) for value in call.path.values()) or str(getattr(made, "id", ""))
     await audit.record(
         audit.Actor(call.principal.kind, call.principal.key_id),
         f"{operation.method} {operation.path.replace(':path}', '}')}",
-        subject or "/".join(str(value) for value in call.path.values()),
+        subject or named,
         shop_id=call.shop_id,
         details=details,
         request_id=call.trace.request_id,
