@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from server.settings import Settings, SignIn
 
+_LONGEST_SUBJECT = 255
 _TIMEOUT_S = 10.0
 _PKCE = {"code_challenge_method": "S256", "timeout": _TIMEOUT_S}
 _GOOGLE = "https://accounts.google.com"
@@ -109,6 +110,8 @@ async def _person(request: Request, client: Any, token: dict[str, Any]) -> Outsi
         raise OutsideFailed("The provider did not say who you are. Its administrator has to allow OpenID Connect.")
     if "email" not in claims:
         claims = claims | await client.userinfo(token=token) | {"sub": claims["sub"]}
+    if len(str(claims["sub"])) > _LONGEST_SUBJECT:  # OpenID Connect Core, section 2
+        raise OutsideFailed("The provider names you in a way that its own rules do not allow.")
     if not claims.get("email") or claims.get("email_verified") not in (True, "true"):
         raise OutsideFailed("You have no confirmed e-mail address there. Confirm one, then sign in again.")
     return OutsidePerson(

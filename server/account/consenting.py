@@ -15,6 +15,7 @@ from server.account.visits import Refused, Visit, sign_in_first
 from server.shops import audit, members
 from server.shops.models import Member
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 
 async def authorize_page(visit: Visit) -> Response:
@@ -109,7 +110,8 @@ async def _chosen_shop(visit: Visit) -> str:
     """The shop that the person limited the program to, or "" for all."""
     assert visit.person
     shop_id = visit.form.get("shop", "")
-    if shop_id and not await Member.exists(shop_id=shop_id[:40], person_id=visit.person.id):
+    mine = may_be_id(shop_id) and await Member.exists(shop_id=shop_id, person_id=visit.person.id)
+    if shop_id and not mine:
         raise Refused("Not your shop", "You are no member of this shop.", status=403)
     return shop_id
 

@@ -11,7 +11,6 @@ from server.account.visits import Refused, Visit
 from server.mail import letters
 from server.shops import audit
 
-_LONGEST_NAME = 128
 _WRONG = "The e-mail address or the password is wrong."
 
 
@@ -23,7 +22,7 @@ async def sign_in_page(visit: Visit) -> Response:
 
 async def sign_in(visit: Visit) -> Response:
     """Check address and password."""
-    email = visit.form.get("email", "").strip().lower()[:254]
+    email = _typed_email(visit)
     pair = (attempts.SIGN_IN_FROM_ADDRESS_TO_MAILBOX, f"{visit.address} {email}")
     await visit.limit(pair, (attempts.SIGN_IN_FROM_ADDRESS, visit.address), (attempts.SIGN_IN_TO_MAILBOX, email))
     person = await accounts.recognise(email, visit.form.get("password", ""))
@@ -50,7 +49,7 @@ async def sign_up(visit: Visit) -> Response:
     """Open an account that waits for its address to be confirmed. Whether the address has one, only a letter tells."""
     if visit.services.settings.sign_up != "open":
         raise Refused("By invitation", "Accounts are opened by invitation here. Ask an owner of the shop.", status=403)
-    name, email, error = " ".join(visit.form.get("name", "").split())[:_LONGEST_NAME], visit.form.get("email", ""), ""
+    name, email, error = visit.name, visit.form.get("email", ""), ""
     try:
         email = accounts.email_of(email)
         passwords.check(visit.form.get("password", ""), name, email)
@@ -97,6 +96,14 @@ async def _ask_to_confirm(visit: Visit, person: Person, *, counted: bool = False
         await limit_letters(visit, person.email)
     link = f"{visit.url}/verify?{urlencode({'code': await links.make(person, 'verify')})}"
     visit.send(letters.verify(person.email, visit.url, link))
+
+
+def _typed_email(visit: Visit) -> str:
+    """The address that was typed; what is none is nobody's."""
+    try:
+        return accounts.email_of(visit.form.get("email", ""))
+    except accounts.NotAnEmail:
+        return ""
 
 
 def _sign_in_page(visit: Visit, *, error: str = "", email: str = "") -> Response:

@@ -24,6 +24,7 @@ from server.shops import audit
 
 _MOST_FORM_BYTES = 32_768
 _MOST_FIELDS = 30
+_LONGEST_NAME = 128
 _FORM_COOKIE_S = 30 * 86_400
 _SAFE = ("GET", "HEAD")
 
@@ -103,6 +104,12 @@ class Visit:
         answer = self.go(where)
         self._set(answer, "session", "", 0)
         return answer
+
+    @property
+    def name(self) -> str:
+        """The name in the form, on one line."""
+        words = "".join(letter if letter.isprintable() else " " for letter in self.form.get("name", "")).split()
+        return " ".join(words)[:_LONGEST_NAME]
 
     @property
     def here(self) -> str:

@@ -16,6 +16,7 @@ from server.shops import members
 from server.shops.models import Invitation, Member
 from server.shops.roles import Role
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 
 class NewMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ async def invite(call: Call) -> Answer:
 
 async def change(call: Call) -> PublicMember:
     """Give a member another role."""
-    member_id: str = call.path["member_id"]
+    member_id = _member_id(call)
     wanted: RoleChange = call.body
     try:
         member = await members.change_role(await call.shop(), member_id, wanted.role)
@@ -104,7 +105,7 @@ async def change(call: Call) -> PublicMember:
 
 async def remove(call: Call) -> Answer:
     """Remove a member, or withdraw an invitation."""
-    member_id: str = call.path["member_id"]
+    member_id = _member_id(call)
     shop = await call.shop()
     try:
         found = await members.remove(shop, member_id) or await members.withdraw(shop, member_id)
@@ -113,6 +114,13 @@ async def remove(call: Call) -> Answer:
     if not found:
         raise not_found("member", member_id)
     return Answer(None, status=204)
+
+
+def _member_id(call: Call) -> str:
+    member_id: str = call.path["member_id"]
+    if not may_be_id(member_id, 40):
+        raise not_found("member", member_id[:40])
+    return member_id
 
 
 def _last_owner() -> Problem:

@@ -26,6 +26,7 @@ from server.api.services import Services
 from server.shops import audit
 from server.shops.models import Shop
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 MEBIBYTE = 1_048_576
 _json = msgspec.json.Encoder()
@@ -92,7 +93,8 @@ class Call:
             raise problems.invalid(
                 "/Vitrina-Shop", "Send the header Vitrina-Shop with the id of the shop that is meant."
             )
-        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader())
+        known = may_be_id(self.shop_id)
+        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader()) if known else None
         if shop is None:
             raise problems.not_found("shop", self.shop_id)
         return shop

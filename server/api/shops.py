@@ -16,6 +16,7 @@ from server.shops.fields import Currency, Locale, Name, ShopSettings, Slug, Time
 from server.shops.models import Shop
 from server.shops.roles import rank
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 
 class NewShop(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +109,9 @@ async def change(call: Call) -> PublicShop:
 async def _one(call: Call) -> Shop:
     """The shop of the path: any for the operator, its own for a secret key, one that they own for a person."""
     shop_id: str = call.path["shop_id"]
-    shop = await Shop.get_or_none(id=shop_id)
-    if shop is None or not _sees(call, shop_id):
+    seen = _sees(call, shop_id) and may_be_id(shop_id)
+    shop = await Shop.get_or_none(id=shop_id) if seen else None
+    if shop is None:
         raise not_found("shop", shop_id)
     if call.principal.kind == "member" and call.principal.rank_in(shop_id) < rank("owner"):
         raise Problem(403, "That is not allowed with this credential", "Only an owner of the shop may change it.")

@@ -108,6 +108,7 @@ async def test_code_without_its_verifier_is_worth_nothing_and_harms_nothing(anna
     "changes",
     [
         {"client_id": "nobody"},
+        {"client_id": "n" * 200},
         {"client_id": ""},
         {"redirect_uri": "https://evil.example/callback"},
         {"redirect_uri": "http://127.0.0.1:49152/other"},

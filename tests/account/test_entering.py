@@ -198,6 +198,26 @@ async def test_hostile_text_is_shown_as_text(open_house, visitor, anna) -> None:
     assert "<script>" not in answer.text and "49" not in answer.text
 
 
+@pytest.mark.parametrize("hostile", ["\0", "x" * 5_000, "\ud7ff\U0001f600", "' OR 1=1 --", "%00", "a@b.example\0"])
+async def test_no_form_is_broken_by_what_is_typed(annas: Visitor, browse, hostile: str) -> None:
+    fields = ("name", "email", "password", "current", "currency", "grant", "user_code", "shop", "decision")
+    form = dict.fromkeys(fields, hostile)
+    for visitor, address in (
+        *(
+            (browse(), address)
+            for address in ("/sign-in", "/sign-up", "/forgotten", "/verify", "/reset", "/invitation")
+        ),
+        *((annas, f"/account/{part}") for part in ("password", "programs", "shops")),
+        (annas, "/device"),
+    ):
+        assert (
+            await visitor.send("/sign-in" if visitor is not annas else "/account", address, **form)
+        ).status_code < 500
+    for address in ("/verify", "/reset", "/invitation", "/device"):
+        params = {"code": hostile, "user_code": hostile}
+        assert (await annas.http.get(address, params=params)).status_code < 500
+
+
 async def test_passwords_are_kept_as_argon2_hashes(anna: Person) -> None:
     assert anna.password_hash and anna.password_hash.startswith("$argon2id$")
 

@@ -180,6 +180,18 @@ async def test_members_of_another_shop_cannot_be_touched(client, anna, owned, ot
     assert (await Member.get(id=theirs.id)).role == "analyst"
 
 
+async def test_ids_of_any_length_are_just_unknown(client, anna, owned, token_of, operator_key) -> None:
+    owner, operator = await token_of(anna), bearer(operator_key)
+    for long in ("x" * 33, "x" * 41, "x" * 300):
+        for headers in (owner, operator):
+            assert (await client.patch(f"/v1/shops/{long}", json={"name": "N"}, headers=headers)).status_code == 404
+            there = headers | {"Vitrina-Shop": long}
+            assert (await client.get("/v1/members", headers=there)).status_code == 404
+        for method, body in (("PATCH", {"role": "owner"}), ("DELETE", None)):
+            answer = await client.request(method, f"/v1/members/{long}", json=body, headers=owner)
+            assert answer.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -12,7 +12,7 @@ from server.access.oauth import scopes
 from server.access.oauth.models import RegisteredClient
 from server.storage import database
 from server.storage.codes import hash_of, new_code
-from server.storage.identifiers import new_id
+from server.storage.identifiers import may_be_id, new_id
 
 _GRANT_TYPES = frozenset({"authorization_code", "refresh_token", DEVICE_CODE_GRANT_TYPE})
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -76,6 +76,8 @@ async def find(client_id: str) -> Client | None:
     """The program with this id."""
     if client_id == TERMINAL.id:
         return TERMINAL
+    if not may_be_id(client_id, 64):
+        return None
     row = await RegisteredClient.get_or_none(id=client_id, using_db=database.reader())
     if row is None:
         return None

@@ -12,9 +12,8 @@ from server.storage import database
 from server.storage.identifiers import new_id
 
 # one @, no spaces, a dot in the domain: whether the address exists only a letter to it can tell
-_EMAIL = re.compile(
-    r"[^\s@\x00-\x1f\x7f\"(),:;<>\[\]\\]{1,64}@[^\s@\x00-\x1f\x7f\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)+"
-)
+_NOT_IN_ONE = r'\s@\x00-\x1f\x7f-\x9f"(),:;<>\[\]\\'
+_EMAIL = re.compile(rf"[^{_NOT_IN_ONE}]{{1,64}}@[^{_NOT_IN_ONE}.]+(\.[^{_NOT_IN_ONE}.]+)+")
 _LONGEST_EMAIL = 254  # RFC 5321
 
 
