@@ -59,6 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=_seed, default=0, help="the same data and seed give the same figures")
     evaluate.add_argument("--json", action="store_true", help="print everything that the gate says, as JSON")
     add("doctor", _doctor, "look at everything Vitrina needs and say what to do about what is wrong")
+    owner = add("create-owner", _create_owner, "make the first person, who may sign in, open shops and invite others")
+    owner.add_argument("email", metavar="EMAIL", help="the address to sign in with")
+    owner.add_argument("--name", default="", help="what to call them")
+    owner.add_argument("--shop", action="append", default=[], metavar="SHOP", help="slug of a shop they shall own too")
+    owner.add_argument("--password-stdin", action="store_true", help="read the password from the first line of input")
+    client = add("create-client", _create_client, "register a program that may ask people for access by OAuth")
+    client.add_argument("name", metavar="NAME", help="what people are told it is called")
+    client.add_argument("--redirect", action="append", default=[], metavar="URL", help="where codes may be sent")
+    client.add_argument("--secret", action="store_true", help="give it a secret, if it runs on a server that keeps it")
+    add("rotate-keys", _rotate_keys, "sign access tokens with a new key at once; all that were given end")
     config = add("config", _config, "print the settings in effect, passwords hidden")
     config.add_argument("--page", action="store_true", help="print the page that documents all settings instead")
     return parser
@@ -146,6 +156,24 @@ def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     from server.doctor import doctor
 
     return doctor(settings)
+
+
+def _create_owner(settings: Settings, parsed: argparse.Namespace) -> int:
+    from server import bootstrapping
+
+    return bootstrapping.create_owner(settings, parsed.email, parsed.name, parsed.shop, typed=not parsed.password_stdin)
+
+
+def _create_client(settings: Settings, parsed: argparse.Namespace) -> int:
+    from server import bootstrapping
+
+    return bootstrapping.create_client(settings, parsed.name, parsed.redirect, with_secret=parsed.secret)
+
+
+def _rotate_keys(settings: Settings, _: argparse.Namespace) -> int:
+    from server import bootstrapping
+
+    return bootstrapping.rotate_keys(settings)
 
 
 def _config(settings: Settings, parsed: argparse.Namespace) -> int:

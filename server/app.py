@@ -15,8 +15,16 @@ from tortoise.exceptions import DBConnectionError
 
 from server import logs
 from server.access.addresses import Addresses
+from server.access.attempts import Attempts
+from server.access.credentials import Credentials
+from server.access.installation import Secret
 from server.access.keys import Keyring
 from server.access.limits import Limiter
+from server.access.oauth.provider import Provider
+from server.access.oauth.signing import SigningKeys
+from server.access.oauth.tokens import Tokens
+from server.access.oidc import Outside
+from server.account import pages as account
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
@@ -27,6 +35,7 @@ from server.demo import pages
 from server.encoders.queries import Queries
 from server.events.ingest import Ingest
 from server.events.recents import Recents
+from server.mail.post import Post
 from server.serving.shelf import Shelf
 from server.settings import Settings
 from server.storage import database, messages, migrating
@@ -48,12 +57,19 @@ def build(settings: Settings) -> Starlette:
     """The whole application. Nothing is opened before its lifespan starts."""
     redis = redis_storage.connect(settings)
     recents = Recents(redis)
+    secret = Secret(settings)
+    tokens = Tokens(settings, SigningKeys(secret))
     services = Services(
         settings=settings,
         redis=redis,
-        keyring=Keyring(settings),
+        credentials=Credentials(Keyring(settings), tokens),
         addresses=Addresses(redis),
         limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),
+        provider=Provider(settings, tokens),
+        attempts=Attempts(redis, secret),
+        secret=secret,
+        post=Post(settings),
+        outside=Outside(settings),
         news=News(),
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
@@ -63,7 +79,7 @@ def build(settings: Settings) -> Starlette:
         queries=Queries(redis),
     )
     app = Starlette(
-        routes=[*routes(operations(), services), *pages.routes()],
+        routes=[*routes(operations(), services), *account.routes(settings, secret), *pages.routes()],
         middleware=[Middleware(Front, services)],
         exception_handlers={HTTPException: _hand_to_front},
         lifespan=_lifespan,
@@ -88,13 +104,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.redis.aclose)
         await _patiently("Redis", services.settings, services.redis.ping)
         stack.push_async_callback(services.shelf.close)
+        stack.push_async_callback(services.post.stop)
         await services.ingest.start()
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
         stack.push_async_callback(_end, listening)
-        stack.push_async_callback(services.keyring.keep_last_use)
+        stack.push_async_callback(services.credentials.keep_last_use)
         await services.addresses.refresh()
-        for work in (_keep_last_use(services.keyring), services.limiter.count(), services.addresses.keep_fresh()):
+        for work in (_keep_last_use(services.credentials), services.limiter.count(), services.addresses.keep_fresh()):
             stack.push_async_callback(_end, asyncio.create_task(work))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it
@@ -123,23 +140,23 @@ async def _patiently(part: str, settings: Settings, check: Callable[[], Awaitabl
 async def _listen(services: Services) -> None:
     async def on_message(message: messages.Message) -> None:
         if message.topic == "keys-changed":
-            services.keyring.forget()
+            services.credentials.forget()
         elif message.topic == "task-changed":
             services.news.task_changed(message.task_id)
         await services.shelf.on_message(message)
 
     async def on_connect() -> None:
-        services.keyring.forget()
+        services.credentials.forget()
         await services.shelf.on_connect()
 
     await messages.listen(services.redis, on_message, on_connect)
 
 
-async def _keep_last_use(keyring: Keyring) -> None:
+async def _keep_last_use(credentials: Credentials) -> None:
     while True:
         await asyncio.sleep(_LAST_USE_EVERY_S)
         try:
-            await keyring.keep_last_use()
+            await credentials.keep_last_use()
         except Exception:
             log.exception("keys.last_use_not_kept")
 

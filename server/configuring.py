@@ -1,6 +1,8 @@
 """`vitrina-server config`: the settings in effect, and the page that documents them all."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -8,6 +10,8 @@ import msgspec
 from server.settings import Settings, describe
 
 _SECRET_WORDS = re.compile(r"(?i)(password|secret|token|sslkey|key)=[^&]*")
+
+_SECRET_NAMES = re.compile("(?i)secret|password")
 
 _PAGE = """# Settings
 
@@ -48,10 +52,20 @@ def in_effect(settings: Settings) -> str:
     lines: list[str] = []
     for name, value in values.items():
         if isinstance(value, dict):
-            lines.append(f"{name} = {{ {', '.join(f'{_text(k)} = {_text(v)}' for k, v in value.items())} }}")
+            lines.append(f"{name} = {_table(msgspec.to_builtins(value))}")
         else:
             lines.append(f"{name} = {_text(masked(value) if isinstance(value, str) else value)}")
     return "\n".join(lines) + "\n"
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    return f"{{ {', '.join(f'{_text(key)} = {_entry(key, value)}' for key, value in values.items())} }}"
+
+
+def _entry(key: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _table(value)
+    return _text("***" if value and _SECRET_NAMES.search(key) else value)
 
 
 def masked(address: str) -> str:

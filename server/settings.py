@@ -20,12 +20,22 @@ Limit = Annotated[int, Meta(ge=0, le=1_000_000)]
 Processes = Annotated[int, Meta(ge=0, le=64)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
+KNOWN_PROVIDERS = ("google", "github")
 _MOST_TRAINING_THREADS = 2  # more gain little on a shop's matrices, and the machine serves shoppers meanwhile
 _DEMO_IMAGES = {"/demo/luma/images/": str(Path(__file__).parent / "demo/data/luma/images")}
 
 
 class SettingsError(ValueError):
     """A setting has a value that Vitrina cannot use; the message names it and says what fits."""
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where else people may sign in. `google` and `github` need no issuer, any other name needs one."""
+
+    client_id: str
+    client_secret: str = ""
+    issuer: str = ""
+    title: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -53,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training_threads: Processes = 0
     key_requests_per_s: Limit = 1_000
     address_requests_per_s: Limit = 200
+    sign_up: Literal["invited", "open"] = "invited"
+    sign_in: dict[str, SignIn] = {}
+    smtp_url: str = ""
+    mail_from: str = "Vitrina <vitrina@localhost>"
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -62,6 +76,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("`redis_url` must begin with redis://, rediss:// or unix://")
         if self.database_url and not self.database_url.startswith(("sqlite://", "postgres://", "postgresql://")):
             raise ValueError("`database_url` must begin with sqlite:// or postgres://")
+        if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")):
+            raise ValueError("`smtp_url` must begin with smtp:// or smtps://")
+        for name, provider in self.sign_in.items():
+            if not name.isascii() or not name.replace("-", "").isalnum():
+                raise ValueError(f"`sign_in` names a provider {name!r}; use letters, digits and hyphens")
+            if name not in KNOWN_PROVIDERS and not provider.issuer.startswith(("https://", "http://127.0.0.1:")):
+                raise ValueError(f"`sign_in.{name}` needs an `issuer` that begins with https://")
 
     @cached_property
     def folder(self) -> Path:
@@ -121,6 +142,13 @@ MEANINGS = {
     "address_requests_per_s": "The same for one address, with or without a key. Not applied to this machine's own "
     "address while `public_url` is empty.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
+    "sign_up": "Who may open an account: `invited` to a shop, or everybody (`open`), who then may open shops too.",
+    "sign_in": "Where else people may sign in: "
+    '`{"google": {"client_id": "…", "client_secret": "…"}}`; also `github`, or any name with an `issuer` that speaks '
+    "OpenID Connect and a `title` for the button.",
+    "smtp_url": "Mail server, `smtp://user:password@host:587` (TLS by STARTTLS) or `smtps://…`; empty means that "
+    "letters are written to `mail/` in the data folder.",
+    "mail_from": "Sender of letters.",
 }
 
 
@@ -183,15 +211,21 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name not in MEANINGS:
             raise SettingsError(f"{variable} is not a setting of Vitrina. docs/configuration.md lists them.")
-        values[name] = _folders(variable, value) if name == "image_folders" else value
+        values[name] = _table(variable, value, _TABLES[name]) if name in _TABLES else value
     return values
 
 
-def _folders(variable: str, value: str) -> dict[str, str]:
+_TABLES = {
+    "image_folders": '{"/media/": "/srv/media"}',
+    "sign_in": '{"google": {"client_id": "…", "client_secret": "…"}}',
+}
+
+
+def _table(variable: str, value: str, example: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(value, type=dict[str, str])
+        return msgspec.json.decode(value, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise SettingsError(f'{variable} must be a JSON object such as {{"/media/": "/srv/media"}}: {error}') from error
+        raise SettingsError(f"{variable} must be a JSON object such as {example}: {error}") from error
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
@@ -206,5 +240,7 @@ def _type_name(declared: Any) -> str:
         return " \\| ".join(f"`{choice}`" for choice in declared.__args__)
     if declared == dict[str, str]:
         return "table of text"
+    if origin is dict:
+        return "table of tables"
     names = {int: "whole number", float: "number", str: "text", bool: "true or false"}
     return names[origin]

@@ -26,7 +26,19 @@ def vitrina(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
 
 def test_help_names_every_command():
     said = vitrina("--help").stdout
-    for command in ("up", "serve", "worker", "migrate", "demo", "evaluate", "doctor", "config"):
+    for command in (
+        "up",
+        "serve",
+        "worker",
+        "migrate",
+        "demo",
+        "evaluate",
+        "doctor",
+        "create-owner",
+        "create-client",
+        "rotate-keys",
+        "config",
+    ):
         assert f"    {command} " in said
 
 

@@ -18,14 +18,16 @@ ROOT = Path(server.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"settings"}),
     frozenset({"logs", "processes"}),
-    frozenset({"storage", "files", "outbound"}),
+    frozenset({"storage", "files", "outbound", "mail"}),
     frozenset({"shops"}),  # the tenant, on whom all rows of its neighbours hang
     frozenset({"catalog", "events"}),
     frozenset({"serving", "encoders"}),
     frozenset({"learning"}),
     frozenset({"access", "tasks"}),
-    frozenset({"api", "demo"}),
-    frozenset({"app", "checks", "configuring", "doctor", "evaluating", "serve", "supervisor", "__main__"}),
+    frozenset({"api", "demo", "account"}),
+    frozenset(
+        {"app", "checks", "bootstrapping", "configuring", "doctor", "evaluating", "serve", "supervisor", "__main__"}
+    ),
 )
 TOP = len(FLOORS) - 1
 HEAVY = {

@@ -6,7 +6,6 @@ is nothing to guess. The `Keyring` is on the way of every request and remembers 
 
 import asyncio
 import hmac
-import os
 import re
 import secrets
 import time
@@ -20,6 +19,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
+from server.access.installation import keep
 from server.access.models import ApiKey
 from server.access.principal import Principal
 from server.settings import Settings
@@ -126,19 +126,7 @@ _OPERATOR = Principal("operator", "operator", "")
 
 def operator_key(settings: Settings) -> str:
     """The key of whoever runs this installation: `operator.key` in the data folder, made at the first start."""
-    path = settings.folder / "operator.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f".operator.key-{os.getpid()}-{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(OPERATOR_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES) + "\n")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process of the same start was faster; its key counts
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii").strip()
+    return keep(settings.folder / "operator.key", OPERATOR_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES))
 
 
 async def create(

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 
-from server.access.keys import Keyring
+from server.access.credentials import Credentials
 from server.access.limits import Limiter
-from server.access.policies import SHOP_OR_OPERATOR, Policy, refusal
+from server.access.policies import Policy, refusal
 from server.access.principal import Principal
 from server.api.front import Trace
-from server.api.problems import Problem, too_many
+from server.api.problems import Problem, invalid, not_found, too_many
 
 _EXPOSED = (b"access-control-expose-headers", b"X-Request-Id, Retry-After, Location")
 
 
 async def admit(
-    policy: Policy, keyring: Keyring, limiter: Limiter, trace: Trace, query_string: bytes
+    policy: Policy, credentials: Credentials, limiter: Limiter, trace: Trace, method: str, query_string: bytes
 ) -> tuple[Principal, str]:
-    """The caller and the id of the shop that is meant; raises Problem 401, 403 or 429.
+    """The caller and the id of the shop that is meant; raises Problem 401, 403, 404, 422 or 429.
 
     Also notes in `trace` who it is, and the headers by which a browser lets a page read the answer.
     """
@@ -24,22 +24,33 @@ async def admit(
         # set first, so that a page can also read why it is refused; there are no cookies that this could expose
         trace.extra = [(b"access-control-allow-origin", b"*"), _EXPOSED]
     raw = _credential(trace.headers, query_string)
-    principal = keyring.remembered(raw) or await keyring.authenticate(raw)
+    principal = credentials.remembered(raw) or await credentials.authenticate(raw)
     if principal is None:
-        raise _unauthorized("This key is not known, or it was revoked.", sent=True)
+        raise _unauthorized("This key or token is not known, or it expired or was revoked.", sent=True)
     trace.key_id, trace.shop_id = principal.key_id, principal.shop_id
     wait_s = limiter.wait_of_key(principal.key_id)
     if wait_s:
         raise too_many("this key", wait_s)
-    reason = refusal(policy, principal, origin)
+    if policy.names_shop and principal.kind in ("operator", "member"):
+        trace.shop_id = _named_shop(principal, trace.headers.get(b"vitrina-shop", b"").decode("latin-1"))
+    reason = refusal(policy, principal, origin, method, trace.shop_id)
     if reason:
-        raise Problem(403, "This key may not do that", reason)
+        raise Problem(403, "That is not allowed with this credential", reason)
     if principal.origins:
         allowed = [(b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED] if origin else []
         trace.extra = [*allowed, (b"vary", b"Origin")]
-    if principal.kind == "operator" and policy is SHOP_OR_OPERATOR:
-        trace.shop_id = trace.headers.get(b"vitrina-shop", b"").decode("latin-1")
     return principal, trace.shop_id
+
+
+def _named_shop(principal: Principal, named: str) -> str:
+    """The shop that the header Vitrina-Shop names; a person of a single shop need not name it."""
+    if principal.kind == "operator":
+        return named
+    if named and named not in principal.shops:
+        raise not_found("shop", named)
+    if not named and len(principal.ranks) > 1:
+        raise invalid("/Vitrina-Shop", "You work for several shops. Send the header Vitrina-Shop with the id of one.")
+    return named or next(iter(principal.shops), "")
 
 
 def _credential(headers: Mapping[bytes, bytes], query_string: bytes) -> str:

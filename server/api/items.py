@@ -52,7 +52,7 @@ async def show(call: Call) -> PublicItem:
     item = await rows.using_db(database.reader()).first()
     if item is None:
         raise not_found("item", item_id)
-    return items.complete(item) if call.principal.kind == "secret" else items.public(item)
+    return items.complete(item) if call.principal.kind != "publishable" else items.public(item)
 
 
 async def listing(call: Call) -> ItemPage:

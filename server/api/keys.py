@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from server.access import keys
 from server.access.models import ApiKey
-from server.access.policies import SHOP_OR_OPERATOR
+from server.access.policies import OWNED
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
 from server.api.problems import Problem, invalid, not_found
@@ -132,7 +132,7 @@ async def change(call: Call) -> PublicKey:
     row = await keys.change(shop, key_id, changes, call.services.redis) if changes else row
     if row is None:
         raise not_found("key", key_id)
-    call.services.keyring.forget()
+    call.services.credentials.forget()
     return PublicKey(**_fields(row))
 
 
@@ -147,7 +147,7 @@ async def rotate(call: Call) -> Answer:
     )
     if made is None:
         raise not_found("key", key_id)
-    call.services.keyring.forget()
+    call.services.credentials.forget()
     row, raw = made
     return Answer(MadeKey(**_fields(row), key=raw), status=201)
 
@@ -157,7 +157,7 @@ async def revoke(call: Call) -> Answer:
     key_id: str = call.path["key_id"]
     if not await keys.revoke(await call.shop(), key_id, call.services.redis):
         raise not_found("key", key_id)
-    call.services.keyring.forget()
+    call.services.credentials.forget()
     return Answer(None, status=204)
 
 
@@ -187,7 +187,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/v1/keys",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="List the keys in use",
         handler=listing,
@@ -198,7 +198,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/v1/keys",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Make a key",
         description="The key is in this answer and nowhere else: only its hash is stored.",
@@ -211,7 +211,7 @@ OPERATIONS = (
     Operation(
         method="PATCH",
         path="/v1/keys/{key_id}",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Change a key's name or its origins",
         handler=change,
@@ -223,7 +223,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/v1/keys/{key_id}/rotate",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Replace a key by a new one, with time to change over",
         description="The new key has the kind, name and origins of the old one, which stops working after `overlap_s`.",
@@ -236,7 +236,7 @@ OPERATIONS = (
     Operation(
         method="DELETE",
         path="/v1/keys/{key_id}",
-        policy=SHOP_OR_OPERATOR,
+        policy=OWNED,
         tag="access",
         summary="Revoke a key",
         description="It is refused by every process within a second.",

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from server.access.policies import SHOP_OR_OPERATOR, Policy
+from server.access.oauth import scopes
 from server.api import RESOURCES
 from server.api.operation import Media, Operation
 from server.api.problems import ProblemDetails
+from server.shops.roles import rank
 
 Json = dict[str, Any]
 
@@ -20,8 +21,9 @@ _DESCRIPTION = """\
 Recommendations for online shops: put a catalog in, send what shoppers do, get lists worth showing.
 
 A **publishable key** (`vpk_…`) is made for pages: it reads recommendations, search and public item fields, and writes
-storefront events. A **secret key** (`vsk_…`) opens all data of one shop and stays on the shop's own servers. Errors are
-`application/problem+json` (RFC 9457); every answer carries `X-Request-Id`.
+storefront events. A **secret key** (`vsk_…`) opens all data of one shop and stays on the shop's own servers. **People**
+sign in by OAuth 2.0, and their role in a shop says what they may do. Errors are `application/problem+json` (RFC 9457);
+every answer carries `X-Request-Id`.
 """
 _TAGS = {
     "recommendations": "Lists of products for a place on a page.",
@@ -31,7 +33,8 @@ _TAGS = {
     "shoppers": "What is kept of a shopper, and how it is erased.",
     "tasks": "Long work: imports, encoding, indexing, training.",
     "models": "What a shop's training made, what it is worth, and which version answers.",
-    "access": "Shops and their keys.",
+    "access": "Shops, their keys and the people who work for them.",
+    "sign-in": "OAuth 2.0, for programs that act for people.",
     "operations": "For whoever runs the server.",
 }
 _SCHEMES: Json = {
@@ -43,6 +46,18 @@ _SCHEMES: Json = {
         "description": "A publishable key in the address, for requests without a preflight.",
     },
     "secret": {"type": "http", "scheme": "bearer", "description": "A secret key, `vsk_…`. Server to server only."},
+    "member": {
+        "type": "oauth2",
+        "description": "An access token of a person, whose role in the shop decides.",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/oauth/authorize",
+                "tokenUrl": "/oauth/token",
+                "refreshUrl": "/oauth/token",
+                "scopes": scopes.MEANINGS,
+            }
+        },
+    },
     "operator": {
         "type": "http",
         "scheme": "bearer",
@@ -68,7 +83,7 @@ _VITRINA_SHOP: Json = {
     "name": "Vitrina-Shop",
     "in": "header",
     "schema": {"type": "string"},
-    "description": "The shop that is meant; needed with the operator key, not looked at with a secret key.",
+    "description": "The shop that is meant; needed with the operator key and by people who work for several shops.",
 }
 
 
@@ -132,11 +147,11 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation, schemas), *_query_parameters(operation, schemas)],
         "responses": _responses(operation, schemas),
-        "security": _security(operation.policy),
+        "security": _security(operation),
     }
     if operation.description:
         described["description"] = operation.description
-    if operation.policy is SHOP_OR_OPERATOR:
+    if operation.policy.names_shop:
         described["parameters"].append(_VITRINA_SHOP)
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _bodies(operation, schemas)}
@@ -216,7 +231,7 @@ def _problem_statuses(operation: Operation) -> set[int]:
     statuses = {405, 429, 500, *operation.problems}
     if not operation.policy.public:
         statuses |= {401, 403, 503}
-    if operation.policy is SHOP_OR_OPERATOR:
+    if operation.policy.names_shop:
         statuses |= {404, 422}  # of the header Vitrina-Shop
     if operation.query is not None or operation.parameters:
         statuses.add(422)
@@ -225,8 +240,10 @@ def _problem_statuses(operation: Operation) -> set[int]:
     return statuses
 
 
-def _security(policy: Policy) -> list[dict[str, list[str]]]:
-    schemes = sorted(policy.kinds)
-    if "publishable" in policy.kinds:
-        schemes.insert(1, "publishableQuery")  # pyright: ignore[reportArgumentType]
-    return [{scheme: []} for scheme in schemes]
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    kinds = operation.policy.kinds
+    schemes: list[str] = sorted(kinds)
+    if "publishable" in kinds:
+        schemes.insert(schemes.index("publishable") + 1, "publishableQuery")
+    least = scopes.SCOPES[rank(operation.policy.role_for(operation.method)) - 1]
+    return [{scheme: [least] if scheme == "member" else []} for scheme in schemes]

@@ -23,8 +23,10 @@ from server.api.admission import admit
 from server.api.front import RawHeaders, Trace
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
 from server.api.services import Services
+from server.shops import audit
 from server.shops.models import Shop
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 MEBIBYTE = 1_048_576
 _json = msgspec.json.Encoder()
@@ -56,7 +58,7 @@ class Media:
 class Call:
     """One request, checked: what a handler gets."""
 
-    __slots__ = ("body", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
+    __slots__ = ("body", "noted", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
 
     def __init__(self, services: Services, scope: Scope, receive: Receive, trace: Trace) -> None:
         self.services = services
@@ -68,6 +70,17 @@ class Call:
         self.path: dict[str, Any] = scope["path_params"]
         self.query: Any = None
         self.body: Any = None
+        self.noted: tuple[str, dict[str, Any]] = ("", {})
+
+    @property
+    def address(self) -> str:
+        """The network address of the caller, as the proxy in front tells it."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def note(self, subject: str, **details: Any) -> None:
+        """What the audit log shall say of this change beside who made it: the id of what changed, and how."""
+        self.noted = (subject, details)
 
     @property
     def request(self) -> Request:
@@ -80,7 +93,8 @@ class Call:
             raise problems.invalid(
                 "/Vitrina-Shop", "Send the header Vitrina-Shop with the id of the shop that is meant."
             )
-        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader())
+        known = may_be_id(self.shop_id)
+        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader()) if known else None
         if shop is None:
             raise problems.not_found("shop", self.shop_id)
         return shop
@@ -123,6 +137,11 @@ class Operation:
             raise TypeError(f"{self.method} {self.path} has no policy; nothing here is open by accident")
         if not self.answers:
             raise TypeError(f"{self.method} {self.path} does not say what it answers")
+
+    @cached_property
+    def is_change(self) -> bool:
+        """Whether the audit log tells of it: everything that changes a shop, but what its storefront sends."""
+        return self.method != "GET" and not self.policy.public and "publishable" not in self.policy.kinds
 
     @cached_property
     def query_reader(self) -> QueryReader | None:
@@ -168,10 +187,18 @@ class Endpoint:
         call = Call(self.services, scope, receive, trace)
         if not operation.policy.public:
             call.principal, call.shop_id = await admit(
-                operation.policy, self.services.keyring, self.services.limiter, trace, scope["query_string"]
+                operation.policy,
+                self.services.credentials,
+                self.services.limiter,
+                trace,
+                operation.method,
+                scope["query_string"],
             )
         await self._check(operation, call)
-        await _answer(scope, receive, send, await operation.handler(call))
+        answer = await operation.handler(call)
+        if operation.is_change:
+            await _write_down(operation, call, answer)
+        await _answer(scope, receive, send, answer)
 
     async def _check(self, operation: Operation, call: Call) -> None:
         if operation.parameters:
@@ -183,6 +210,20 @@ class Endpoint:
             if not operation.body_streams:
                 body = await read_body(call.receive, call.trace.headers, operation.body_max_bytes)
                 call.body = decode(operation.decoder, body, operation.body)
+
+
+async def _write_down(operation: Operation, call: Call, answer: msgspec.Struct | Answer | Response) -> None:
+    subject, details = call.noted
+    made: Any = answer.body if isinstance(answer, Answer) else answer
+    named = "/".join(str(value) for value in call.path.values()) or str(getattr(made, "id", ""))
+    await audit.record(
+        audit.Actor(call.principal.kind, call.principal.key_id),
+        f"{operation.method} {operation.path.replace(':path}', '}')}",
+        subject or named,
+        shop_id=call.shop_id,
+        details=details,
+        request_id=call.trace.request_id,
+    )
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.Struct | Answer | Response) -> None:

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Redis
 
 from server.access.addresses import Addresses
-from server.access.keys import Keyring
+from server.access.attempts import Attempts
+from server.access.credentials import Credentials
+from server.access.installation import Secret
 from server.access.limits import Limiter
+from server.access.oauth.provider import Provider
+from server.access.oidc import Outside
 from server.api.news import News
+from server.mail.post import Post
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,9 +31,14 @@ class Services:
 
     settings: Settings
     redis: "Redis"
-    keyring: Keyring
+    credentials: Credentials
     addresses: Addresses
     limiter: Limiter
+    provider: Provider
+    attempts: Attempts
+    secret: Secret
+    post: Post
+    outside: Outside
     news: News
     shelf: "Shelf"
     ingest: "Ingest"

@@ -1,4 +1,4 @@
-"""Shops: the operator opens them, a secret key sees its own."""
+"""Shops: the operator opens them, or people who may; everyone sees their own."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -6,14 +6,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from server.access.policies import OPERATOR, SHOP_OR_OPERATOR
+from server.access.people.models import Person
+from server.access.policies import OPENING, SHOPS
 from server.access.shops import SlugTaken, open_shop
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
 from server.api.problems import Problem, invalid, not_found
 from server.shops.fields import Currency, Locale, Name, ShopSettings, Slug, Timezone, is_currency, is_timezone
 from server.shops.models import Shop
+from server.shops.roles import rank
 from server.storage import database
+from server.storage.identifiers import may_be_id
 
 
 class NewShop(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,12 +80,15 @@ class ShopPage(msgspec.Struct, frozen=True):
 async def create(call: Call) -> Answer:
     """Open a shop."""
     wanted: NewShop = call.body
+    owner_id = await _opener(call)
     _check(wanted.currency, wanted.timezone)
     try:
-        opened = await open_shop(**msgspec.structs.asdict(wanted))
+        opened = await open_shop(**msgspec.structs.asdict(wanted), owner_id=owner_id)
     except SlugTaken as taken:
         detail = f"Another shop has the slug {str(taken)!r}. Send another `slug`."
         raise Problem(409, "The slug is taken", detail) from None
+    call.shop_id = opened.shop.id
+    call.note(opened.shop.id, name=wanted.name)
     keys = FirstKeys(opened.publishable_key, opened.secret_key)
     return Answer(OpenedShop(**_fields(opened.shop), keys=keys), status=201)
 
@@ -101,12 +107,33 @@ async def change(call: Call) -> PublicShop:
 
 
 async def _one(call: Call) -> Shop:
-    """The shop of the path: any for the operator, its own for a secret key."""
-    shop_id = call.path["shop_id"]
-    shop = await Shop.get_or_none(id=shop_id)
-    if shop is None or (call.principal.kind != "operator" and shop.id != call.shop_id):
+    """The shop of the path: any for the operator, its own for a secret key, one that they own for a person."""
+    shop_id: str = call.path["shop_id"]
+    seen = _sees(call, shop_id) and may_be_id(shop_id)
+    shop = await Shop.get_or_none(id=shop_id) if seen else None
+    if shop is None:
         raise not_found("shop", shop_id)
+    if call.principal.kind == "member" and call.principal.rank_in(shop_id) < rank("owner"):
+        raise Problem(403, "That is not allowed with this credential", "Only an owner of the shop may change it.")
+    call.shop_id = shop_id
     return shop
+
+
+def _sees(call: Call, shop_id: str) -> bool:
+    if call.principal.kind == "member":
+        return shop_id in call.principal.shops
+    return call.principal.kind == "operator" or shop_id == call.shop_id
+
+
+async def _opener(call: Call) -> str:
+    """The person who is to own a new shop; empty where the operator opens it."""
+    if call.principal.kind != "member":
+        return ""
+    person = await Person.get(id=call.principal.key_id)
+    if not person.runs_installation and call.services.settings.sign_up != "open":
+        detail = "On this installation the operator opens shops. Ask for one to be opened, and for an invitation to it."
+        raise Problem(403, "You may not open shops", detail)
+    return person.id
 
 
 def _merged(shop: Shop, changes: dict[str, Any]) -> dict[str, Any]:
@@ -134,9 +161,11 @@ def _check(currency: str | None, timezone: str | None) -> None:
 async def listing(call: Call) -> ShopPage:
     """All shops for the operator; a secret key's own."""
     query: PageQuery = call.query
-    if call.principal.kind != "operator":
+    if call.principal.kind == "secret":
         return ShopPage([PublicShop(**_fields(await call.shop()))], None)
     shops = Shop.all().using_db(database.reader()).order_by("id").limit(query.limit + 1)
+    if call.principal.kind == "member":
+        shops = shops.filter(id__in=call.principal.shops)
     if query.cursor:
         shops = shops.filter(id__gt=read_cursor(query.cursor, str))
     found = await shops
@@ -153,7 +182,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/v1/shops",
-        policy=OPERATOR,
+        policy=OPENING,
         tag="access",
         summary="Open a shop, with its first two keys",
         description="The keys are in this answer and nowhere else: only their hashes are stored.",
@@ -166,7 +195,7 @@ OPERATIONS = (
     Operation(
         method="GET",
         path="/v1/shops",
-        policy=SHOP_OR_OPERATOR,
+        policy=SHOPS,
         tag="access",
         summary="List one's shops",
         handler=listing,
@@ -177,7 +206,7 @@ OPERATIONS = (
     Operation(
         method="PATCH",
         path="/v1/shops/{shop_id}",
-        policy=SHOP_OR_OPERATOR,
+        policy=SHOPS,
         tag="access",
         summary="Change a shop's facts and settings",
         handler=change,

@@ -1,4 +1,4 @@
-"""The shop: every other row of a tenant hangs on one of these."""
+"""The shop, on which every other row of a tenant hangs; who works for it; what they changed."""
 
 from typing import Any
 
@@ -38,3 +38,52 @@ class Shop(Model):
 
     class Meta:
         table = "shops"
+
+
+class Member(Model):
+    """A person with a role in a shop: "owner", "manager" or "analyst"."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    shop: Any = fields.ForeignKeyField("vitrina.Shop", related_name="members", on_delete=fields.CASCADE)
+    person: Any = fields.ForeignKeyField("vitrina.Person", related_name="memberships", on_delete=fields.CASCADE)
+    role = fields.CharField(max_length=16)
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "members"
+        unique_together = (("shop_id", "person_id"),)
+        indexes = (("person_id",),)
+
+
+class Invitation(Model):
+    """Somebody was asked by e-mail to become a member. `hash` is the SHA-256 of the code in their link, in hex."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    shop: Any = fields.ForeignKeyField("vitrina.Shop", related_name="invitations", on_delete=fields.CASCADE)
+    email = fields.CharField(max_length=254)
+    role = fields.CharField(max_length=16)
+    hash = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField(auto_now_add=True)
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "invitations"
+        unique_together = (("shop_id", "email"),)
+
+
+class AuditEntry(Model):
+    """One change by a person or a key. `shop` is null for what concerns no shop."""
+
+    id = fields.BigIntField(primary_key=True)
+    shop: Any = fields.ForeignKeyField("vitrina.Shop", related_name="audit", null=True, on_delete=fields.CASCADE)
+    actor_kind = fields.CharField(max_length=16)  # "member", "secret", "operator", "person", "server"
+    actor_id = fields.CharField(max_length=40)
+    action = fields.CharField(max_length=64)
+    subject = fields.CharField(max_length=255, db_default="")
+    details: Any = fields.JSONField(db_default="{}")
+    request_id = fields.CharField(max_length=64, db_default="")
+    created_at = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "audit"
+        indexes = (("shop_id", "id"),)

@@ -20,6 +20,8 @@ from server.settings import Settings
 MODELS = (
     "server.shops.models",
     "server.access.models",
+    "server.access.people.models",
+    "server.access.oauth.models",
     "server.catalog.models",
     "server.events.models",
     "server.tasks.models",

@@ -10,6 +10,13 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _random_bits = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311
 
 
+def may_be_id(text: str, longest: int = 32) -> bool:
+    """Whether it is worth looking up. Tortoise raises on a text that is longer than its column, and PostgreSQL on one
+    with a zero byte, also where it is only looked up.
+    """
+    return len(text) <= longest and text.isascii() and text.isprintable()
+
+
 def new_id(prefix: str) -> str:
     """A new id such as `task_01JZ…`: 48 bits of milliseconds and 80 random bits, as in the ULID specification."""
     number = (time.time_ns() // 1_000_000) << 80 | _random_bits(80)

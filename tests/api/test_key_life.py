@@ -33,7 +33,7 @@ async def test_key_with_an_end_stops_working_then(backend: httpx.AsyncClient, ap
     assert datetime.fromisoformat(made["expires_at"]) == end
     assert await status(backend, made["key"]) == 404
     await ApiKey.filter(shop_id="shop_test", id=made["id"]).update(expires_at=datetime.now(UTC))
-    app.state.services.keyring.forget()  # what a second does
+    app.state.services.credentials.forget()  # what a second does
     assert await status(backend, made["key"]) == 401
     assert made["id"] not in (await backend.get("/v1/keys")).text
     assert (await backend.delete(f"/v1/keys/{made['id']}")).status_code == 204, "it may still be revoked"
@@ -59,7 +59,7 @@ async def test_rotated_key_and_its_successor_work_side_by_side(backend: httpx.As
     ends_in = datetime.fromisoformat(listed[old["id"]]["expires_at"]) - datetime.now(UTC)
     assert timedelta(minutes=59) < ends_in <= timedelta(hours=1)
     await ApiKey.filter(shop_id="shop_test", id=old["id"]).update(expires_at=datetime.now(UTC))
-    app.state.services.keyring.forget()
+    app.state.services.credentials.forget()
     assert (await status(backend, old["key"]), await status(backend, new["key"])) == (401, 404)
 
 
@@ -110,7 +110,7 @@ async def test_last_use_is_known_and_costs_no_write_for_each_request(
     for _ in range(3):
         await status(backend, made["key"])
     assert (await ApiKey.get(shop_id="shop_test", id=made["id"])).last_used_at is None
-    await app.state.services.keyring.keep_last_use()
+    await app.state.services.credentials.keep_last_use()
     used = {key["id"]: key["last_used_at"] for key in (await backend.get("/v1/keys")).json()["data"]}
     assert abs(datetime.fromisoformat(used[made["id"]]) - datetime.now(UTC)) < timedelta(minutes=1)
 

@@ -13,7 +13,14 @@ CHECKS = (
     "response_schema_conformance,unsupported_method,allow_header_conformance"
 )
 # by credential: cases for each call, and whether the edges of every parameter are tried as well (some 2,000 cases)
-RUNS = {"secret": (5, True), "publishable": (3, False), "operator": (3, False), "none": (2, False), "bad": (2, False)}
+RUNS = {
+    "secret": (5, True),
+    "publishable": (3, False),
+    "member": (3, False),
+    "operator": (3, False),
+    "none": (2, False),
+    "bad": (2, False),
+}
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ async def theirs(app: Starlette, settings: Settings, other_shop: Shop, other_key
                 page = (await owner.get(path, params={"limit": 1})).json()
                 if page["next_cursor"]:
                     found.cursors[path] = page["next_cursor"]
-    await app.state.services.keyring.keep_last_use()
+    await app.state.services.credentials.keep_last_use()
     found.rows, found.files = await _rows_of(other_shop), _files_of(settings, found.values["task_id"])
     assert found.cursors.keys() >= {"/v1/items", "/v1/tasks", "/v1/keys", "/v1/models"}
     assert found.files
@@ -121,7 +121,7 @@ async def test_another_shops_ids_find_nothing_and_change_nothing(
                 assert MARK not in _without(answer.text + str(answer.headers), sent), (sent, answer.text)
                 hidden = [theirs.values[name] for name in ("task_id", "key_id", "shop_id")]
                 assert not [one for one in hidden if one in answer.text and one not in sent], (sent, answer.text)
-    await app.state.services.keyring.keep_last_use()
+    await app.state.services.credentials.keep_last_use()
     assert await _rows_of(other_shop) == theirs.rows
     assert _files_of(settings, theirs.values["task_id"]) == theirs.files
 

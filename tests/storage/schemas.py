@@ -10,6 +10,7 @@ import asyncpg
 
 Rows = dict[str, list[tuple]]
 BOOKKEEPING = "tortoise_migrations"
+PARENTS = {"shops": "shop", "people": "person", "oauth_grants": "grant"}  # in the order in which they hang together
 
 
 class SqliteFile:
@@ -27,7 +28,7 @@ class SqliteFile:
         rows = self.ask("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         virtual = [name for name, sql in rows if sql.upper().startswith("CREATE VIRTUAL")]
         names = [name for name, _ in rows if not any(name == v or name.startswith(f"{v}_") for v in virtual)]
-        return sorted((name for name in names if name != BOOKKEEPING), key=lambda name: (name != "shops", name))
+        return sorted((name for name in names if name != BOOKKEEPING), key=_parents_first)
 
     async def schema(self) -> dict[str, set]:
         """What matters of the schema: columns, indexes, uniques and foreign keys of each table, triggers and views."""
@@ -89,7 +90,7 @@ class PostgresDatabase:
 
     async def tables(self) -> list[str]:
         rows = await self.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        return sorted((name for (name,) in rows if name != BOOKKEEPING), key=lambda name: (name != "shops", name))
+        return sorted((name for (name,) in rows if name != BOOKKEEPING), key=_parents_first)
 
     async def schema(self) -> dict[str, set]:
         columns = """SELECT table_name, column_name, udt_name, character_maximum_length, is_nullable, column_default,
@@ -135,9 +136,15 @@ async def fill(database: SqliteFile | PostgresDatabase, count: int = 3) -> dict[
     return filled
 
 
+def _parents_first(table: str) -> tuple[int, str]:
+    parents = list(PARENTS)
+    return parents.index(table) if table in parents else len(parents), table
+
+
 def _value(table: str, column: str, kind: str, length: int | None, number: int) -> Any:
-    if column == "shop_id" or (table == "shops" and column == "id"):
-        return f"shop_{number}"
+    parent = PARENTS.get(table, "") if column == "id" else column.removesuffix("_id")
+    if parent in PARENTS.values() and column in ("id", f"{parent}_id"):
+        return f"{parent}_{number}"
     kind = kind.lower()
     if "json" in kind:
         return f'{{"number":{number}}}'

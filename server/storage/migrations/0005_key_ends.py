@@ -4,7 +4,7 @@ from tortoise import fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vitrina", "0003_model_verdicts")]
+    dependencies = [("vitrina", "0004_people")]
 
     initial = False
 

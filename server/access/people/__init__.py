@@ -1,0 +1,1 @@
+"""People: their accounts and passwords, how they stay signed in, and the links that are mailed to them."""

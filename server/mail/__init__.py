@@ -1,0 +1,1 @@
+"""Letters to people: by SMTP where a setting names a server, else into a folder and the log."""
