@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training_threads: Processes = 0
     key_requests_per_s: Limit = 1_000
     address_requests_per_s: Limit = 200
+    security_contact: str = ""
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -62,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("`redis_url` must begin with redis://, rediss:// or unix://")
         if self.database_url and not self.database_url.startswith(("sqlite://", "postgres://", "postgresql://")):
             raise ValueError("`database_url` must begin with sqlite:// or postgres://")
+        contact = self.security_contact
+        if contact and not (contact.startswith(("mailto:", "https://")) and contact.isprintable()):
+            raise ValueError("`security_contact` must begin with mailto: or https://")
 
     @cached_property
     def folder(self) -> Path:
@@ -120,6 +124,8 @@ MEANINGS = {
     "0 means no limit.",
     "address_requests_per_s": "The same for one address, with or without a key. Not applied to this machine's own "
     "address while `public_url` is empty.",
+    "security_contact": "Whom to tell of a weakness, `mailto:…` or `https://…`, for `/.well-known/security.txt`; empty "
+    "means the mailbox `security` of the host in `public_url`.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
 }
 

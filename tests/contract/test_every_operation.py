@@ -12,7 +12,17 @@ from server.api import openapi
 from server.api.operation import Endpoint, Operation
 
 OPERATIONS = openapi.operations()
-OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css", "/widget/v1.js"}
+OPEN = {
+    "/",
+    "/.well-known/security.txt",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/style.css",
+    "/widget/v1.js",
+}
 FOR_PAGES = {
     "/v1/recommendations",
     "/v1/recommendations/batch",
