@@ -93,12 +93,14 @@ def _with_options(settings: Settings, parsed: argparse.Namespace) -> Settings:
 def _up(settings: Settings, _: argparse.Namespace) -> int:
     from server.supervisor import up
 
+    _refuse_exposure(settings)
     return up(settings)
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     from server.serve import serve
 
+    _refuse_exposure(settings)
     return serve(settings)
 
 
@@ -107,6 +109,7 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
     from server.storage.migrating import SchemaError
     from server.tasks import worker
 
+    _refuse_exposure(settings)
     logs.set_up(settings)
     try:
         asyncio.run(worker.run(settings))
@@ -181,6 +184,14 @@ def _config(settings: Settings, parsed: argparse.Namespace) -> int:
 
     print(configuring.page() if parsed.page else configuring.in_effect(settings), end="")
     return 0
+
+
+def _refuse_exposure(settings: Settings) -> None:
+    from server import checks
+
+    finding = checks.exposure(settings)
+    if finding.verdict == "bad":
+        raise SettingsError(f"Vitrina does not start like this. {finding.text} {finding.advice}")
 
 
 def _complain(error: Exception) -> int:

@@ -7,13 +7,31 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from server.settings import Settings
 
 _WARN_BELOW_BYTES = 1_000_000_000
 _REFUSE_BELOW_BYTES = 200_000_000
+_PASSWORDS_OF_BOOKS = frozenset(
+    {
+        "",
+        "admin",
+        "changeme",
+        "default",
+        "example",
+        "password",
+        "postgres",
+        "redis",
+        "root",
+        "secret",
+        "test",
+        "vitrina",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,46 @@ def port(settings: Settings) -> Finding:
         advice = f"End the program that uses it (`ss -ltnp 'sport = :{settings.port}'` names it), or set VITRINA_PORT."
         return Finding("port", "bad", f"{where} is taken ({error.strerror}).", advice)
     return Finding("port", "good", f"{where} is free.")
+
+
+def exposure(settings: Settings) -> Finding:
+    """Whether an installation that others reach is set up as one: not in the clear, not chatty, no well-known password.
+
+    What only this machine reaches may be as it likes, and embedded mode (no `database_url`, no `redis_url`) is advised.
+    """
+    if _is_own_machine(urlsplit(settings.base_url).hostname):
+        return Finding("exposure", "good", "this machine only")
+    weak = next(_weaknesses(settings), None)
+    if weak is None:
+        return Finding("exposure", "good", settings.base_url)
+    embedded = not settings.database_url and not settings.redis_url
+    return Finding("exposure", "mind" if embedded else "bad", *weak)
+
+
+def _weaknesses(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong, and what to do about it."""
+    if not settings.base_url.startswith("https://"):
+        text = f"{settings.base_url} is not https: keys and sign-ins would travel in the clear."
+        yield text, "Put a proxy with TLS in front, and set VITRINA_PUBLIC_URL to its https:// address."
+    if settings.log_level == "debug":
+        yield "The log level is debug: libraries then log what they send.", "Set VITRINA_LOG_LEVEL=info."
+    for name in ("database_url", "redis_url"):
+        address = urlsplit(getattr(settings, name))
+        remote = bool(address.hostname) and not _is_own_machine(address.hostname)
+        if remote and (address.password or "") in _PASSWORDS_OF_BOOKS:
+            what = "no password" if not address.password else "a password that everybody knows"
+            if address.password or name == "database_url":  # a Redis in a closed network often has none
+                text = f"`{name}` has {what}."
+                yield text, f"Give the server a long random password and put it into VITRINA_{name.upper()}."
+
+
+def _is_own_machine(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def widget_is_built() -> bool:

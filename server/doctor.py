@@ -41,7 +41,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings.append(running or checks.port(settings))
     if running:
         findings.append(await _within(_PATIENCE_S, "worker", _worker, settings))
-    findings += [_encoders(settings), _widget()]
+    findings += [checks.exposure(settings), _encoders(settings), _widget()]
     return findings
 
 

@@ -67,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sign_in: dict[str, SignIn] = {}
     smtp_url: str = ""
     mail_from: str = "Vitrina <vitrina@localhost>"
+    security_contact: str = ""
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -83,6 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise ValueError(f"`sign_in` names a provider {name!r}; use letters, digits and hyphens")
             if name not in KNOWN_PROVIDERS and not provider.issuer.startswith(("https://", "http://127.0.0.1:")):
                 raise ValueError(f"`sign_in.{name}` needs an `issuer` that begins with https://")
+        contact = self.security_contact
+        if contact and not (contact.startswith(("mailto:", "https://")) and contact.isprintable()):
+            raise ValueError("`security_contact` must begin with mailto: or https://")
 
     @cached_property
     def folder(self) -> Path:
@@ -141,6 +145,8 @@ MEANINGS = {
     "0 means no limit.",
     "address_requests_per_s": "The same for one address, with or without a key. Not applied to this machine's own "
     "address while `public_url` is empty.",
+    "security_contact": "Whom to tell of a weakness, `mailto:…` or `https://…`, for `/.well-known/security.txt`; empty "
+    "means the mailbox `security` of the host in `public_url`.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
     "sign_up": "Who may open an account: `invited` to a shop, or everybody (`open`), who then may open shops too.",
     "sign_in": "Where else people may sign in: "

@@ -9,7 +9,6 @@ import hashlib
 import secrets
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -31,10 +30,8 @@ class Addresses:
         self._secret = secrets.token_bytes(32)
         self._marks: dict[str, int] = {}
 
-    def mark_of(self, scope: Any) -> int:
-        """The mark of a request's sender, 63 bits, by its ASGI `scope`; never waits."""
-        client = scope.get("client")
-        address: str = client[0] if client else ""
+    def mark_of(self, address: str) -> int:
+        """The mark of an address, 63 bits; never waits."""
         mark = self._marks.get(address)
         if mark is None:
             if len(self._marks) >= _MOST_REMEMBERED:

@@ -50,7 +50,9 @@ async def track(call: Call) -> Answer:
         detail = f"`events` has {len(events)} entries. Send at most {MOST_EVENTS} in one request; split what is more."
         raise Problem(413, "Too many events", detail, errors=[InvalidField("/events", detail)])
     try:
-        outcome = await call.services.ingest.accept(call.shop_id, events, trusted=call.principal.kind == "secret")
+        trusted = call.principal.kind == "secret"
+        source = None if trusted else call.trace.mark
+        outcome = await call.services.ingest.accept(call.shop_id, events, trusted=trusted, source=source)
     except Unavailable as error:
         raise unavailable(str(error)) from error
     return Answer(outcome, 202)

@@ -22,7 +22,16 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 log = structlog.get_logger(__name__)
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,64}")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
+# On every answer that does not say otherwise: nothing of it runs, loads, is framed, or tells other sites where one was
+_GUARDS: RawHeaders = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), browsing-topics=()"),
+)
+_ONLY_BY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _PROCESS = secrets.token_hex(6)
 _numbers = count(1)
 _READABLE = (
@@ -36,7 +45,7 @@ _GONE = 499  # nginx's number for a caller that hung up; seen in the log only
 class Trace:
     """What is known of one request so far; the endpoint fills it in. `extra`: headers that any answer gets.
 
-    `mark`: of the sender's address, see `server.access.addresses`.
+    `mark`: of the sender's address, None where it is not known; see `server.access.addresses`.
     """
 
     __slots__ = ("extra", "headers", "key_id", "mark", "request_id", "route", "shop_id", "status")
@@ -47,7 +56,7 @@ class Trace:
         self.route = ""
         self.shop_id = ""
         self.key_id = ""
-        self.mark = 0
+        self.mark: int | None = None
         self.status = 0
         self.extra: list[tuple[bytes, bytes]] = []
 
@@ -60,6 +69,8 @@ class Front:
         self.services = services
         # one's own machine without a proxy in front: everybody has the same address, and is oneself
         self._is_at_home = not services.settings.public_url
+        by_tls = services.settings.base_url.startswith("https://")
+        self._guards = (*_GUARDS, _ONLY_BY_TLS) if by_tls else _GUARDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, and see to it that it is answered and recorded."""
@@ -68,12 +79,14 @@ class Front:
             return
         started = perf_counter()
         trace = _trace(scope)
-        own = ((b"x-request-id", trace.request_id.encode()), _NOSNIFF)
+        own = (b"x-request-id", trace.request_id.encode())
 
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
-                message["headers"] = [*message["headers"], *trace.extra, *own]
+                given = {name for name, _ in message["headers"]}
+                guards = [guard for guard in self._guards if guard[0] not in given]
+                message["headers"] = [*message["headers"], *trace.extra, own, *guards]
             await send(message)
 
         try:
@@ -88,9 +101,11 @@ class Front:
 
     def _admit(self, scope: Scope, trace: Trace) -> None:
         """Raise Problem 429 where the sender's address has asked too much."""
-        trace.mark = self.services.addresses.mark_of(scope)
         address = scope["client"][0] if scope["client"] else ""
-        if not address or (self._is_at_home and address in _LOOPBACK):
+        if not address:  # a proxy on a socket that does not pass it on
+            return
+        trace.mark = self.services.addresses.mark_of(address)
+        if self._is_at_home and address in _LOOPBACK:
             return
         wait_s = self.services.limiter.wait_of_address(trace.mark)
         if wait_s:

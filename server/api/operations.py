@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +17,7 @@ from server.encoders.choice import choose
 from server.storage import database
 from server.tasks.queue import workers_alive
 
+_CONTACT_HOLDS = timedelta(days=180)  # RFC 9116 wants less than a year
 _PATIENCE_S = 2.0  # a part that takes longer to say hello is not ready
 
 
@@ -102,6 +105,20 @@ async def figures(_call: Call) -> Response:
     return Response(body, media_type=metrics.CONTENT_TYPE, headers={"cache-control": "no-store"})
 
 
+async def security(call: Call) -> Response:
+    """Whom to tell of a weakness (RFC 9116)."""
+    settings = call.services.settings
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    lines = {
+        "Contact": settings.security_contact or f"mailto:security@{host}",  # the mailbox that RFC 2142 reserves
+        "Expires": (datetime.now(UTC) + _CONTACT_HOLDS).strftime("%Y-%m-%dT00:00:00Z"),
+        "Preferred-Languages": "en",
+        "Canonical": f"{settings.base_url}/.well-known/security.txt",
+    }
+    text = "".join(f"{name}: {value}\n" for name, value in lines.items())
+    return Response(text, media_type="text/plain", headers={"cache-control": "public, max-age=3600"})
+
+
 async def entrance(_call: Call) -> Response:
     """Send a browser to the demo, which tells how to load it where it is not."""
     return RedirectResponse("/demo", status_code=307)
@@ -133,6 +150,15 @@ OPERATIONS = (
         tag="operations",
         summary="Counts and times of requests, for Prometheus",
         handler=figures,
+        answers={200: Media("text/plain")},
+    ),
+    Operation(
+        method="GET",
+        path="/.well-known/security.txt",
+        policy=PUBLIC,
+        tag="operations",
+        summary="Whom to tell of a weakness (RFC 9116)",
+        handler=security,
         answers={200: Media("text/plain")},
     ),
     Operation(

@@ -43,10 +43,10 @@ class Refused(ValueError):  # noqa: N818
         self.detail = detail
 
 
-def rows_of(event: Any, now_ms: int, *, trusted: bool) -> list[EventRow]:
+def rows_of(event: Any, now_ms: int, *, trusted: bool, source: int | None = None) -> list[EventRow]:
     """The rows of one event, ready to be stored.
 
-    `trusted`: it came with a secret key, and may be of any age. Raises `Refused`.
+    `trusted`: it came with a secret key, and may be of any age. `source`: see `Event.source`. Raises `Refused`.
     """
     if not isinstance(event, dict):
         raise Refused("", "An event must be a JSON object.")
@@ -78,6 +78,7 @@ def rows_of(event: Any, now_ms: int, *, trusted: bool) -> list[EventRow]:
             placement=item.get("item_list_id") or values.get("item_list_id"),
             recommendation_id=item.get("recommendation_id") or values.get("recommendation_id"),
             extra=_extra({} if position else further, item.get("further") or {}, position),
+            source=source,
         )
         for position, item in enumerate(items or [{}])
     ]

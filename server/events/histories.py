@@ -8,12 +8,13 @@ and `past_at` cuts from that what a model would have seen of a shopper at some m
 import math
 from array import array
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from server.events import voices
 from server.events.recents import MOST, Recent
 from server.shops.models import Shop
 from server.storage import database
@@ -50,7 +51,7 @@ _KINDS = (*WEIGHTS, *_UNDOES)  # those that say something first
 _NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS)}
 _ROWS_AT_ONCE = 20_000
 _CHUNK = f"""
-SELECT id, time_ms, type, item_id, shopper_id, session_id, transaction_id, event_id FROM events
+SELECT id, time_ms, type, item_id, shopper_id, session_id, transaction_id, event_id, source FROM events
 WHERE shop_id = {{}} AND (time_ms, id) > ({{}}, {{}}) AND item_id IS NOT NULL
     AND type IN ({", ".join(f"'{kind}'" for kind in (*WEIGHTS, *_UNDOES))})
 ORDER BY time_ms, id LIMIT {{}}
@@ -171,6 +172,7 @@ class Histories:
     baskets: NDArray[np.int32]
     weights: NDArray[np.float32]
     times_ms: NDArray[np.int64]
+    heard_until_ms: int = field(default=2**62, kw_only=True)  # see `server.events.voices`
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -178,13 +180,19 @@ class Histories:
     def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> "Histories":
         """The chosen events, as positions in ascending order or as (n,) bool."""
         return Histories(
-            *(getattr(self, name)[chosen] for name in ("rows", "shoppers", "visits", "baskets", "weights", "times_ms"))
+            *(getattr(self, name)[chosen] for name in ("rows", "shoppers", "visits", "baskets", "weights", "times_ms")),
+            heard_until_ms=self.heard_until_ms,
         )
 
     @property
     def newest_ms(self) -> int:
         """The time of the newest event, 0 when there is none. Ages are counted from here, never from today."""
         return int(self.times_ms[-1]) if len(self.times_ms) else 0
+
+    @property
+    def as_of_ms(self) -> int:
+        """From when the ages of events are counted: the newest ones, but one sender alone cannot say when that was."""
+        return min(self.newest_ms, self.heard_until_ms)
 
 
 def past_at(histories: Histories, positions: NDArray[np.intp]) -> Past:
@@ -209,12 +217,12 @@ async def load(
     `progress` is told the number of rows read so far.
     """
     rows, shoppers, baskets = array("i"), array("i"), array("i")
-    kinds, times = array("b"), array("q")
+    kinds, times, sources = array("b"), array("q"), array("q")
     known_rows: dict[str, int] = {}
     shopper_codes, basket_codes = _Codes(), _Codes()
     read, time_ms, last_id = 0, -(2**62), 0
     while chunk := await _chunk(shop, time_ms, last_id):
-        for _, time_ms, kind, item_id, shopper_id, session_id, order, event_id in chunk:
+        for _, time_ms, kind, item_id, shopper_id, session_id, order, event_id, source in chunk:
             row = known_rows.get(item_id)
             if row is None:
                 row = known_rows[item_id] = row_of(item_id)
@@ -226,11 +234,12 @@ async def load(
             baskets.append(basket_codes[order or event_id] if kind == "purchase" else -1)
             kinds.append(_NUMBER_OF[kind])
             times.append(time_ms)
+            sources.append(voices.UNKNOWN if source is None else source)
         last_id = chunk[-1][0]
         read += len(chunk)
         if progress is not None:
             await progress(read)
-    return _histories(*map(np.asarray, (rows, shoppers, baskets, kinds, times)))
+    return _histories(*map(np.asarray, (rows, shoppers, baskets, kinds, times, sources)))
 
 
 async def _chunk(shop: Shop, time_ms: int, last_id: int) -> list[Any]:
@@ -245,10 +254,15 @@ def _histories(
     baskets: NDArray[np.int32],
     kinds: NDArray[np.int8],
     times_ms: NDArray[np.int64],
+    sources: NDArray[np.int64],
 ) -> Histories:
-    stands = _standing(rows, shoppers, kinds)
     weights = np.array([WEIGHTS.get(kind, 0.0) for kind in _KINDS], dtype=np.float32)[kinds]
-    return Histories(rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms).take(stands)
+    stands = _standing(rows, shoppers, kinds)
+    stands[stands] = voices.heard(sources[stands], shoppers[stands], rows[stands], weights[stands])
+    until_ms = voices.heard_until(sources[stands], shoppers[stands], times_ms[stands])
+    return Histories(
+        rows, shoppers, _visits(shoppers, times_ms), baskets, weights, times_ms, heard_until_ms=until_ms
+    ).take(stands)
 
 
 def _standing(rows: NDArray[np.int32], shoppers: NDArray[np.int32], kinds: NDArray[np.int8]) -> NDArray[np.bool_]:

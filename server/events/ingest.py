@@ -87,12 +87,13 @@ class Ingest:
             await asyncio.wait(self._telling)
         await self.recents.close()
 
-    async def accept(self, shop_id: str, events: Sequence[Any], *, trusted: bool) -> Outcome:
+    async def accept(self, shop_id: str, events: Sequence[Any], *, trusted: bool, source: int | None = None) -> Outcome:
         """Check and commit the events of one request; returns when they are safe.
 
-        `trusted`: they came with a secret key. Raises `Unavailable` where the database is away or too much is waiting.
+        `trusted`: they came with a secret key. `source`: for others a mark of the sender, see `Event.source`. Raises
+        `Unavailable` where the database is away or too much is waiting.
         """
-        rows, n_good, rejected = _sorted_out(shop_id, events, trusted=trusted)
+        rows, n_good, rejected = _sorted_out(shop_id, events, trusted=trusted, source=source)
         if not rows:
             return Outcome(0, 0, rejected)
         n_rows = sum(map(len, rows.values()))
@@ -169,7 +170,7 @@ class Ingest:
 
 
 def _sorted_out(
-    shop_id: str, events: Sequence[Any], *, trusted: bool
+    shop_id: str, events: Sequence[Any], *, trusted: bool, source: int | None
 ) -> tuple[dict[Key, list[EventRow]], int, list[Rejection]]:
     """The rows of the good events by key (repeats within the request only once), how many are good, and the others."""
     now_ms = time.time_ns() // 1_000_000
@@ -177,7 +178,7 @@ def _sorted_out(
     rejected: list[Rejection] = []
     for index, event in enumerate(events):
         try:
-            event_rows = rows_of(event, now_ms, trusted=trusted)
+            event_rows = rows_of(event, now_ms, trusted=trusted, source=source)
         except Refused as refused:
             rejected.append(Rejection(index, f"/events/{index}{refused.pointer}", refused.detail))
         else:

@@ -10,7 +10,8 @@ from server.shops.tenancy import Tenant
 class Event(Tenant):
     """One item of one event.
 
-    An event without items is one row with `item_id` null. `time_ms`: Unix milliseconds, UTC.
+    An event without items is one row with `item_id` null. `time_ms`: Unix milliseconds, UTC. `source`: of events from
+    pages a mark of the sender's address, which nobody can trace back after a day; see `server.events.voices`.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -31,6 +32,7 @@ class Event(Tenant):
     placement = fields.CharField(max_length=128, null=True)
     recommendation_id = fields.CharField(max_length=64, null=True)
     extra: Any = fields.JSONField(null=True)
+    source = fields.BigIntField(null=True)
 
     class Meta:
         table = "events"

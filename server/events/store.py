@@ -35,6 +35,7 @@ class EventRow(NamedTuple):
     placement: str | None = None
     recommendation_id: str | None = None
     extra: str | None = None
+    source: int | None = None  # see Event.source
 
 
 Key = tuple[str, str]  # shop id, event id
@@ -42,7 +43,7 @@ Key = tuple[str, str]  # shop id, event id
 _COLUMNS = ("shop_id", *EventRow._fields)
 _POSTGRES_TYPES = (
     *("text", "text", "smallint", "text", "bigint", "text", "text", "text", "float8", "float8"),
-    *("text", "float8", "text", "text", "text", "text", "jsonb"),
+    *("text", "float8", "text", "text", "text", "text", "jsonb", "bigint"),
 )
 _INTO = f"INSERT INTO events ({', '.join(_COLUMNS)})"
 _INSERT_SQLITE = f"{_INTO} VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"

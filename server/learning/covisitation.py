@@ -17,6 +17,7 @@ from server.serving.pairs import Lists
 
 MOST = 32  # neighbours per product
 LARGEST_GROUP = 400  # the newest products of a group; beyond it groups are resellers and robots, and cost quadratically
+MOST_BASKETS = 5  # of one shopper with one product: the sixth says nothing new, and must not outvote other shoppers
 _DOUBT = 6.0  # votes that are added to the divisor: two votes of two are less certain than fifty of fifty
 _WORK_AT_ONCE = 4_000_000  # pairs per step, about 100 MB
 
@@ -25,7 +26,8 @@ def bought(histories: Histories, count: int, progress: Callable[[int], None] | N
     """What is bought together: by one shopper, and more so in one basket. Scores about 0..1."""
     purchases = np.flatnonzero(histories.baskets >= 0)
     rows = histories.rows[purchases]
-    by_basket = _votes(histories.baskets[purchases], rows, count)
+    counted = _newest_baskets(histories.shoppers[purchases], rows)
+    by_basket = _votes(histories.baskets[purchases][counted], rows[counted], count)
     by_shopper = _votes(histories.shoppers[purchases], rows, count)
     return _lists([by_basket, by_shopper], count, progress)
 
@@ -34,6 +36,18 @@ def viewed(histories: Histories, count: int, progress: Callable[[int], None] | N
     """What is looked at, liked or put in the cart in one visit. Scores about 0..1."""
     looks = np.flatnonzero(histories.baskets < 0)
     return _lists([_votes(histories.visits[looks], histories.rows[looks], count)], count, progress)
+
+
+def _newest_baskets(shoppers: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which purchases, (n,) in the order of time, are among the newest `MOST_BASKETS` of their shopper and product."""
+    counted = np.ones(len(rows), dtype=np.bool_)
+    order = np.lexsort((-np.arange(len(rows)), rows, shoppers))  # of each shopper and product the newest first
+    other = np.ones(len(order), dtype=np.bool_)
+    other[1:] = (np.diff(shoppers[order]) != 0) | (np.diff(rows[order]) != 0)
+    starts = np.flatnonzero(other)
+    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    counted[order[place >= MOST_BASKETS]] = False
+    return counted
 
 
 def _votes(groups: NDArray[np.int32], rows: NDArray[np.int32], count: int) -> sparse.csr_array:

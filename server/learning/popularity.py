@@ -20,7 +20,7 @@ def popularity(histories: Histories, count: int) -> NDArray[np.float32]:
     """
     if not len(histories):
         return np.zeros(count, dtype=np.float32)
-    days = (histories.newest_ms - histories.times_ms) // _DAY_MS  # (n,) int64, ages
+    days = np.maximum(histories.as_of_ms - histories.times_ms, 0) // _DAY_MS  # (n,) int64, ages
     once = _strongest_of_a_day(histories, days)
     faded = histories.weights[once] * np.exp2(-days[once] / HALF_LIFE_DAYS)
     sums = np.bincount(histories.rows[once], weights=faded, minlength=count)

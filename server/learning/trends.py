@@ -25,7 +25,7 @@ def trends(histories: Histories, count: int) -> Trends:
     newest = histories.newest_ms
     counts = [
         _shoppers(histories, count, None),
-        *(_shoppers(histories, count, newest - d * _DAY_MS) for d in TREND_DAYS),
+        *(_shoppers(histories, count, histories.as_of_ms - d * _DAY_MS) for d in TREND_DAYS),
     ]
     first = np.full(count, newest, dtype=np.int64)
     np.minimum.at(first, histories.rows, histories.times_ms)

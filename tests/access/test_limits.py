@@ -88,7 +88,7 @@ async def test_mark_tells_addresses_apart_and_is_none(redis: Redis) -> None:
     await there.refresh()
 
     def mark(addresses: Addresses, address: str) -> int:
-        return addresses.mark_of({"client": (address, 1234)})
+        return addresses.mark_of(address)
 
     assert mark(here, "93.184.215.14") == mark(there, "93.184.215.14") == mark(here, "::ffff:93.184.215.14")
     assert mark(here, "93.184.215.14") != mark(here, "93.184.215.15")
