@@ -14,6 +14,7 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from server import logs
+from server.access import pruning
 from server.access.attempts import Attempts
 from server.access.credentials import Credentials
 from server.access.installation import Secret
@@ -104,6 +105,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
         stack.push_async_callback(_end, listening)
+        stack.push_async_callback(_end, asyncio.create_task(pruning.keep_pruning()))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it
         log.info("api.started", address=services.settings.base_url)
