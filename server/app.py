@@ -14,6 +14,7 @@ from starlette.responses import Response
 from tortoise.exceptions import DBConnectionError
 
 from server import logs
+from server.access import pruning
 from server.access.addresses import Addresses
 from server.access.attempts import Attempts
 from server.access.credentials import Credentials
@@ -111,7 +112,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(_end, listening)
         stack.push_async_callback(services.credentials.keep_last_use)
         await services.addresses.refresh()
-        for work in (_keep_last_use(services.credentials), services.limiter.count(), services.addresses.keep_fresh()):
+        for work in (
+            _keep_last_use(services.credentials),
+            services.limiter.count(),
+            services.addresses.keep_fresh(),
+            pruning.keep_pruning(),
+        ):
             stack.push_async_callback(_end, asyncio.create_task(work))
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collections need not walk through it

@@ -236,6 +236,7 @@ def _greeting(settings: Settings, seconds: float) -> str:
         f"\nVitrina is up at {settings.base_url} (after {seconds:.1f} s)\n"
         f"  the API's pages   {settings.base_url}/docs\n"
         f"  the demo shops    {settings.base_url}/demo\n"
+        f"  people sign in    {settings.base_url}/sign-in (the first is made by `vitrina-server create-owner`)\n"
         f"  the operator key  {settings.folder / 'operator.key'}\n"
         "Ctrl-C stops everything.\n"
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 
@@ -39,7 +40,7 @@ def test_help_names_every_command():
         "rotate-keys",
         "config",
     ):
-        assert f"    {command} " in said
+        assert re.search(rf"^    {command}\s", said, re.MULTILINE)
 
 
 def test_unknown_command_and_wrong_settings_end_with_a_message():
@@ -94,3 +95,25 @@ async def test_evaluate_prints_what_each_model_finds_and_puts_nothing_live(setti
     unknown = await asyncio.to_thread(vitrina, "evaluate", "nobody", **where)
     assert unknown.returncode == 1
     assert shop.slug in unknown.stderr
+
+
+def test_owner_is_made_once_and_promoted_after_that(tmp_path):
+    def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess:
+        environment = {"VITRINA_DATA_FOLDER": str(tmp_path), "VITRINA_LOG_LEVEL": "error", "PATH": os.environ["PATH"]}
+        command = [sys.executable, "-m", "server", *arguments]
+        return subprocess.run(command, env=environment, input=given, capture_output=True, text=True, timeout=60)
+
+    weak = run("create-owner", "anna@shop.example", "--password-stdin", given="short\n")
+    assert (weak.returncode, weak.stderr.count("\n")) == (1, 1)
+    assert "at least 10" in weak.stderr
+    made = run("create-owner", "Anna@shop.example", "--password-stdin", given="correct horse battery\n")
+    assert made.returncode == 0, made.stderr
+    assert "anna@shop.example may sign in" in made.stdout
+    assert "correct horse" not in made.stdout + made.stderr
+    assert run("create-owner", "anna@shop.example").returncode == 0, "who has an account is asked for no password"
+    assert "no e-mail address" in run("create-owner", "anna").stderr
+    assert "no shop" in run("create-owner", "anna@shop.example", "--shop", "none").stderr
+    assert "client_secret" in run("create-client", "Reports", "--redirect", "https://r.example/cb", "--secret").stdout
+    assert "https" in run("create-client", "Reports", "--redirect", "http://r.example/cb").stderr
+    assert run("rotate-keys").returncode == 0
+    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0

@@ -4,6 +4,7 @@ What is counted (an address, a mailbox) is stored as a mark that only this insta
 """
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from redis.asyncio import Redis
 
@@ -29,6 +30,17 @@ LETTERS_FROM_ADDRESS = Limit("letters:address", 20, 3_600)
 DEVICE_CODES_FROM_ADDRESS = Limit("device:address", 30, 600)
 DEVICE_CODE_ENTRIES = Limit("device:entry", 10, 600)
 CLIENT_SECRETS_FROM_ADDRESS = Limit("client:address", 60, 600)
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: an IPv6 customer has a /64 at least, and all of its addresses."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))
+    return address
 
 
 class Attempts:

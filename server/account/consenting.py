@@ -146,7 +146,7 @@ def _code(typed: str) -> str:
 
 
 def _not_valid(wrong: NotValid) -> Refused:
-    text = f"The program that sent you here made a mistake, so nothing was done. It should know: {wrong}"
+    text = f"The program that sent you here made a mistake, so nothing was done. It should know: {wrong}."
     return Refused("This request is not valid", text)
 
 

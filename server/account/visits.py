@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from server.access.attempts import Limit
+from server.access.attempts import Limit, network_of
 from server.access.people import accounts, sessions
 from server.access.people.models import Person
 from server.account.rendering import headers, render
@@ -67,8 +67,8 @@ class Visit:
 
     @property
     def address(self) -> str:
-        """The network address of the visitor."""
-        return self.request.client.host if self.request.client else ""
+        """The network that the visitor comes from."""
+        return network_of(self.request.client.host) if self.request.client else ""
 
     def page(
         self, template: str, *, status: int = 200, forms_lead_to: Sequence[str] = (), wait_s: int = 0, **values: Any

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from server.access.attempts import CLIENT_SECRETS_FROM_ADDRESS, DEVICE_CODES_FROM_ADDRESS, Limit
+from server.access.attempts import CLIENT_SECRETS_FROM_ADDRESS, DEVICE_CODES_FROM_ADDRESS, Limit, network_of
 from server.access.oauth.requests import Pairs, Reply
 from server.access.people.accounts import installation_has_owner
 from server.access.policies import PUBLIC
@@ -157,7 +157,7 @@ def _authorization(call: Call) -> str:
 
 
 async def _limit(call: Call, limit: Limit) -> None:
-    seconds = await call.services.attempts.seconds_to_wait((limit, call.address))
+    seconds = await call.services.attempts.seconds_to_wait((limit, network_of(call.address)))
     if seconds:
         detail = f"Too many requests of this kind came from your address. Try again in {seconds} seconds."
         raise Problem(429, "Too many requests", detail, headers=[("retry-after", str(seconds))])

@@ -1,9 +1,11 @@
 """Authorization code with PKCE: what programs get, and every way to get more that is closed."""
 
 import asyncio
+import dataclasses
 import time
 
 import httpx
+import msgspec
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from joserfc import jwt
@@ -11,6 +13,7 @@ from joserfc.jwk import KeySet
 
 from server.access.oauth import clients
 from server.access.oauth.models import AuthorizationCode
+from server.access.oauth.provider import Provider
 from server.access.people.models import Person
 from server.shops import members
 from server.shops.models import Shop
@@ -151,6 +154,16 @@ async def test_parameter_that_is_sent_twice_is_refused(annas: Visitor, program: 
     sent = "grant_type=refresh_token&client_id=vitrina-terminal&refresh_token=a&refresh_token=b"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await program.http.post("/oauth/token", content=sent, headers=form)).json()["error"] == "invalid_request"
+
+
+async def test_plain_http_to_the_outside_is_refused_with_what_to_set(annas, program, app, settings) -> None:
+    outside = msgspec.structs.replace(settings, public_url="http://vitrina.example")
+    unsafe = Provider(outside, app.state.services.provider.tokens)
+    app.state.services = dataclasses.replace(app.state.services, provider=unsafe)
+    page = await annas.get(program.address())
+    assert page.status_code == 400 and "VITRINA_PUBLIC_URL" in words(page)
+    answer = await unsafe.token([("grant_type", "refresh_token")], "")
+    assert (answer.status, answer.body["error"]) == (400, "insecure_transport")
 
 
 async def test_no_is_no(annas: Visitor, program: Program) -> None:

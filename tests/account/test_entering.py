@@ -74,6 +74,12 @@ async def test_guessing_is_stopped_for_the_guesser_and_not_for_the_owner(browse,
     assert (await browse("198.51.100.7").sign_in(anna.email)).status_code == 303
 
 
+async def test_guesser_with_many_addresses_of_one_network_is_one_guesser(browse, anna: Person) -> None:
+    seen = [(await browse(f"2001:db8:1:2::{n:x}").sign_in(anna.email, f"guess {n}")).status_code for n in range(1, 9)]
+    assert seen == [422] * 6 + [429] * 2
+    assert (await browse("2001:db8:1:3::1").sign_in(anna.email)).status_code == 303
+
+
 async def test_guessing_at_many_mailboxes_is_stopped_too(visitor: Visitor, anna: Person, monkeypatch) -> None:
     async def never(_password: str, _kept: str | None) -> bool:  # sparing forty hashes of a sixth of a second
         return False

@@ -11,9 +11,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 from starlette.applications import Starlette
 
+from server.access import pruning
 from server.access.installation import Secret
 from server.access.oauth import clients
-from server.access.oauth.models import Grant, RefreshToken, SigningKey
+from server.access.oauth.models import AuthorizationCode, Grant, RefreshToken, SigningKey
 from server.access.oauth.signing import SigningKeys
 from server.access.people.models import Person
 from server.settings import Settings
@@ -171,3 +172,15 @@ async def test_bad_requests_for_tokens_are_told_apart(client: httpx.AsyncClient,
     assert await error(grant_type="refresh_token", refresh_token="x", **me) == (400, "invalid_grant")
     assert (await error(grant_type="authorization_code", code="x"))[1] == "invalid_client"
     assert await error(grant_type='"\\é', **me) == (400, "invalid_request")
+
+
+async def test_what_ran_out_is_removed_and_the_rest_stays(annas: Visitor, program: Program) -> None:
+    tokens = await program.tokens_of(annas)
+    await program.code_from(annas)
+    await AuthorizationCode.all().update(expires_at=datetime.now(UTC) - timedelta(days=2))
+    assert await pruning.prune() == 2
+    assert (await program.refresh(tokens["refresh_token"])).status_code == 200
+    assert (await annas.get("/account")).status_code == 200
+    await Grant.all().update(expires_at=datetime.now(UTC) - timedelta(days=2))
+    await pruning.prune()
+    assert await RefreshToken.all().count() == 0, "the tokens of a grant go with it"

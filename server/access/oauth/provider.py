@@ -12,6 +12,7 @@ from anyio import to_thread
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
+from authlib.oauth2.rfc6749.errors import InsecureTransportError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc9207 import IssuerParameter
 
@@ -107,6 +108,8 @@ class Provider(AuthorizationServer):
     def _asked(self, pairs: Pairs) -> Asked | Reply:
         try:
             consent: Any = self.get_consent_grant(self._request("/oauth/authorize", pairs, method="GET"))
+        except InsecureTransportError:
+            raise NotValid(f"This server is at {self.issuer}; OAuth needs https (VITRINA_PUBLIC_URL)") from None
         except OAuth2Error as error:
             if not error.redirect_uri:
                 raise NotValid(error.get_error_description() or error.error) from None
