@@ -11,7 +11,8 @@ from server.api import openapi
 from server.api.operation import Operation
 
 OPERATIONS = openapi.operations()
-OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css", "/widget/v1.js"}
+OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"}
+OPEN |= {"/widget/v1.js", "/widget/release.json", "/widget/{version}/widget.js"}
 FOR_PAGES = {
     "/v1/recommendations",
     "/v1/recommendations/batch",
