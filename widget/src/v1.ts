@@ -3,13 +3,6 @@
 import { NAME } from "./element";
 import { readScript } from "./script";
 import { start } from "./start";
-import type { Call, Vitrina } from "./vitrina";
-
-declare global {
-  interface Window {
-    vitrina?: Vitrina | Call[];
-  }
-}
 
 const script = readScript();
 if (!script) console.warn("Vitrina: the script tag needs data-key, the shop's publishable key (vpk_…).");

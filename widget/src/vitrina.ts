@@ -31,6 +31,12 @@ export interface Vitrina {
 /** `done`: where a stub in the page put it, gets the call's result. */
 export type Call = [name: string, ...values: unknown[]] & { done?: (result: unknown) => void };
 
+declare global {
+  interface Window {
+    vitrina?: Vitrina | Call[];
+  }
+}
+
 export function createPush(vitrina: object): Vitrina["push"] {
   return (...calls) => {
     for (const call of calls) {
