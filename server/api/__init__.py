@@ -16,6 +16,7 @@ RESOURCES = (
     "keys",
     "shops",
     "widget",
+    "builder",
     "operations",
     "docs",
 )

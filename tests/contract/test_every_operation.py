@@ -13,6 +13,7 @@ from server.api.operation import Operation
 OPERATIONS = openapi.operations()
 OPEN = {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/style.css"}
 OPEN |= {"/widget/v1.js", "/widget/release.json", "/widget/{version}/widget.js"}
+OPEN |= {"/widget/builder", "/widget/builder.js", "/widget/builder.css"}
 FOR_PAGES = {
     "/v1/recommendations",
     "/v1/recommendations/batch",
