@@ -1,13 +1,24 @@
 /**
- * Builds dist/v1.js, the one file a shop's page loads, and fails when it outgrows its budget.
+ * Builds what shops load, and fails when the script outgrows its budget:
+ *
+ *     dist/v1.js            the script, its newest version 1
+ *     dist/1.x.y/widget.js  the same, at an address whose content never changes
+ *     dist/release.json     the version and the script's hash for `integrity`
+ *     dist/vitrina.mjs      the module for bundlers
  *
  *     node build.mjs
  */
-import { readFile, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
+import { minify } from "terser";
 
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
+// Names of our own that neither pages nor the API know: they may be shortened
+const INTERNAL =
+  /^(granted|give|who|forget|told|waiting|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|voice|outcome|fill|cards|answer|heading|layout|card|images|question|resolve|reject)$/;
+const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */
 const stylesAsText = {
@@ -24,23 +35,36 @@ const stylesAsText = {
   },
 };
 
-await build({
-  entryPoints: { v1: "src/v1.ts" },
+const shared = {
   absWorkingDir: import.meta.dirname,
   outdir: "dist",
   bundle: true,
   minify: true,
-  format: "iife",
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
+  define: { VERSION: JSON.stringify(version) },
   plugins: [stylesAsText],
-});
+};
+await build({ ...shared, entryPoints: { v1: "src/v1.ts" }, format: "iife" });
+await build({ ...shared, entryPoints: { vitrina: "src/module.ts" }, format: "esm", outExtension: { ".js": ".mjs" } });
 
-const file = new URL("dist/v1.js", import.meta.url);
-const gzipped = gzipSync(await readFile(file), { level: 9 }).length;
-console.log(`widget/dist/v1.js: ${(await stat(file)).size} bytes, ${gzipped} gzipped`);
+const dist = new URL("dist/", import.meta.url);
+const bundled = await readFile(new URL("v1.js", dist), "utf8");
+const smallest = await minify(bundled, {
+  ecma: 2020,
+  compress: { passes: 3, unsafe_arrows: true },
+  mangle: { toplevel: true, properties: { regex: INTERNAL } },
+});
+const script = Buffer.from(smallest.code);
+await writeFile(new URL("v1.js", dist), script);
+const gzipped = gzipSync(script, { level: 9 }).length;
+console.log(`widget/dist/v1.js: ${script.length} bytes, ${gzipped} gzipped`);
 if (gzipped > BUDGET_BYTES) {
   console.error(`The widget is ${gzipped - BUDGET_BYTES} bytes over its budget of ${BUDGET_BYTES} bytes gzipped.`);
   process.exit(1);
 }
+await mkdir(new URL(`${version}/`, dist), { recursive: true });
+await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
+const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
+await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);

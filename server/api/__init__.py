@@ -20,6 +20,7 @@ RESOURCES = (
     "audit",
     "oauth",
     "widget",
+    "builder",
     "operations",
     "docs",
 )

@@ -65,6 +65,25 @@ async def test_widget_is_cacheable_and_not_sent_twice(
     assert (await client.get("/widget/v1.js")).text == "changed"
 
 
+async def test_one_version_of_the_widget_never_changes_and_has_a_hash(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1.4.2").mkdir()
+    (tmp_path / "1.4.2" / "widget.js").write_text("window.vitrina = {};")
+    (tmp_path / "release.json").write_text('{"version": "1.4.2", "integrity": "sha384-x"}')
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "widget.js").write_text("secret")
+    monkeypatch.setattr(widget, "SCRIPT", tmp_path / "v1.js")
+    release = await client.get("/widget/release.json")
+    assert release.json() == {"version": "1.4.2", "integrity": "sha384-x"}
+    found = await client.get("/widget/1.4.2/widget.js")
+    assert "immutable" in found.headers["cache-control"]
+    assert found.headers["access-control-allow-origin"] == "*", "else `integrity` cannot be checked"
+    assert found.text == "window.vitrina = {};"
+    for version in ("1.4.3", "secret", "..%2Fsecret", "1.4.2%2F..%2Fsecret"):
+        assert (await client.get(f"/widget/{version}/widget.js")).status_code == 404
+
+
 async def test_widget_that_was_not_built_says_so_in_the_console(
     client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,12 @@ async def test_settings_are_changed_one_by_one(backend: httpx.AsyncClient, shop:
     address = f"/v1/shops/{shop.id}"
     assert (await backend.patch(address, json={"settings": {"new_items_share": 0.2}})).status_code == 200
     changed = (await backend.patch(address, json={"settings": {"training": "manual"}, "name": "Linen & Co"})).json()
-    assert changed["settings"] == {"new_items_share": 0.2, "training": "manual", "index": "auto"}
+    assert changed["settings"] == {
+        "new_items_share": 0.2,
+        "training": "manual",
+        "index": "auto",
+        "retention_days": None,
+    }
     assert (changed["name"], changed["currency"]) == ("Linen & Co", "EUR")
 
 

@@ -22,6 +22,11 @@ OPEN = {
     "/docs",
     "/docs/style.css",
     "/widget/v1.js",
+    "/widget/release.json",
+    "/widget/{version}/widget.js",
+    "/widget/builder",
+    "/widget/builder.js",
+    "/widget/builder.css",
 }
 SIGN_IN = {
     "/oauth/token",

@@ -201,6 +201,7 @@ def test_pages_fit_the_window_and_have_no_known_barriers(enter: Callable[..., Pa
     for path in ["", "/categories/men/tops", f"/products/{PRODUCT}", "/account", "/likes", "/search?q=hoodie"]:
         page.goto(f"/demo/luma{path}")
         if page.locator("vitrina-recommendations").count():
+            page.locator("vitrina-recommendations").first.scroll_into_view_if_needed()
             page.locator(FILLED).first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         found = axe.run(page).response["violations"]

@@ -1,28 +1,38 @@
 /** One product: image, title, price and the reason why it is shown. */
 
 import { make } from "./elements";
+import { sourcesOf } from "./images";
 import { safeUrl } from "./links";
 import { formatPrice } from "./prices";
 import type { Item } from "./recommendations";
+import { fillTemplate } from "./template";
 import type { Texts } from "./texts";
 
-/** The parts of a card, in order. Without an item they are empty and keep their size: the skeleton. */
-export function createCard(item: Item | null, language: string, texts: Texts): HTMLElement[] {
-  const url = safeUrl(item?.url);
-  return [
-    createImage(item),
-    make(
-      "div",
-      "text",
-      {},
-      make(url ? "a" : "span", "title", url ? { href: url } : {}, item?.title ?? ""),
-      make("span", "price", {}, ...(item ? createPrice(item, language, texts) : [])),
-      make("span", "reason", {}, item?.reason?.text ?? ""),
-    ),
-  ];
+export interface CardOptions {
+  language: string;
+  texts: Texts;
+  /** The shop's own markup, if it has given any. */
+  template?: HTMLTemplateElement | null;
+  /** The shop's pattern for pictures of other widths, see images.ts. */
+  images?: string | null;
 }
 
-function createImage(item: Item | null): HTMLElement {
+/** The parts of a card, in order. Without an item they are empty and keep their size: the skeleton. */
+export function createCard(item: Item | null, options: CardOptions): Node[] {
+  const image = createImage(item, options);
+  const title = createTitle(item);
+  const price = make("span", "price", {}, ...(item ? createPrice(item, options) : []));
+  const reason = make("span", "reason", {}, item?.reason?.text ?? "");
+  if (options.template) return fillTemplate(options.template, item, { __proto__: null!, image, title, price, reason });
+  return [image, make("div", "text", {}, title, price, reason)];
+}
+
+function createTitle(item: Item | null): HTMLElement {
+  const url = safeUrl(item?.url);
+  return make(url ? "a" : "span", "title", url ? { href: url } : {}, item?.title ?? "");
+}
+
+function createImage(item: Item | null, { images = null }: CardOptions): HTMLElement {
   const box = make("span", "image");
   if (!item) return box;
   const address = safeUrl(item.image_url);
@@ -30,29 +40,24 @@ function createImage(item: Item | null): HTMLElement {
   // The title stands beside the image as text: a second reading of it would only be in the way
   const image = make("img", "photo", { alt: "", width: 400, height: 500, decoding: "async", loading: "lazy" });
   image.addEventListener("error", () => showInitials(box, item), { once: true });
+  image.sizes = "(max-width: 570px) 38vw, 216px"; // a card's width, see --card in styles.css
+  image.srcset = sourcesOf(address, images);
   image.src = address;
   box.append(image);
   return box;
 }
 
-/** A product without a picture shows its initials on a tile whose tint is its own. */
+/** A product without a picture shows its initials on a tile. */
 function showInitials(box: HTMLElement, item: Item): HTMLElement {
   const words = item.title.match(/[\p{L}\p{N}]+/gu) ?? [];
   const initials = words.slice(0, 2).map((word) => [...word][0]);
   // Drawn by the stylesheet from the attribute: not text to be read, found or translated
   const tile = make("span", "initials", { "data-initials": initials.join("").toUpperCase(), "aria-hidden": true });
-  tile.style.setProperty("--vitrina-hue", String(hueOf(item.item_id)));
   box.replaceChildren(tile);
   return box;
 }
 
-function hueOf(text: string): number {
-  let hash = 0;
-  for (const character of text) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
-  return Math.round(hash * 137.5) % 360; // the golden angle: neighbouring ids get tints far apart
-}
-
-function createPrice(item: Item, language: string, texts: Texts): (Node | string)[] {
+function createPrice(item: Item, { language, texts }: CardOptions): (Node | string)[] {
   const { price, sale_price: sale } = item;
   if (price == null) return [];
   const show = (amount: number) => formatPrice(amount, item.currency ?? undefined, language);

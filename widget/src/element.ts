@@ -1,78 +1,130 @@
 /**
- * `<vitrina-recommendations placement="product-page" item-id="SKU-1">`: a list of recommendations in the page's own DOM.
- *
- * Attributes: `placement`, `item-id`, `item-ids` (comma separated), `category`, `limit` (8), `layout` (`carousel` or
- * `grid`), `heading`. Events, all bubbling: `vitrina:load`, `vitrina:empty`, `vitrina:error`.
+ * `<vitrina-recommendations placement="product-page" item-id="SKU-1">`: a list of recommendations in the page's own DOM,
+ * or in a shadow of its own by the attribute `shadow`. The attributes are those of `OBSERVED`, and `loading="eager"`.
+ * Events, all bubbling: `vitrina:load`, `vitrina:empty`, `vitrina:error`.
  */
 
-import type { Track } from "./events";
-import { createList, type List } from "./list";
+import { watchAttention } from "./attention";
+import { createList, layoutOf, type List } from "./list";
+import { loadWhenNear, stopWaiting } from "./nearness";
+import { questionOf } from "./question";
 import type { Answer, Question, Recommend } from "./recommendations";
-import styles from "./styles.css?inline";
+import type { Told } from "./repeats";
+import { readServed } from "./served";
+import { adoptStyles, dropStyles, type Root } from "./sheet";
 import { languageOf, textsFor } from "./texts";
 
-const LIMIT = 8;
-const LIMIT_MOST = 100;
-const LOOKS = ["heading", "layout"]; // attributes that change the looks, not the question
+export const NAME = "vitrina-recommendations";
+const LOOKS = ["heading", "layout", "lang", "images"]; // what changes the looks, not the question
+const OBSERVED = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
 
 export interface Services {
   recommend: Recommend;
-  track: Track;
+  told: Told;
+  /** After it nothing is shown any more. */
+  stopped: AbortSignal;
+}
+
+export interface ListElement extends HTMLElement {
+  /** Asks again. What is shown stays until the answer is there. */
+  refresh(): void;
+  /** Draws anew. */
+  rebuild(): void;
+  /** Takes everything of it out of the page. */
+  retire(): void;
 }
 
 /** The elements that are in the page now. */
-export const elements = new Set<HTMLElement & { refresh(): void }>();
-
-let sheet: CSSStyleSheet | undefined;
+export const elements = new Set<ListElement>();
 
 /** The element's class; `services` are what it asks and tells. */
-export function createElementClass({ recommend, track }: Services): CustomElementConstructor {
-  return class extends HTMLElement {
-    static observedAttributes = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
+export function createElementClass({ recommend, told, stopped }: Services): CustomElementConstructor {
+  return class extends HTMLElement implements ListElement {
+    static observedAttributes = OBSERVED;
 
     #list: List | null = null;
     #filled = false;
+    #asked = false; // once, whatever came of it
     #turn = 0; // of several questions only the last one's answer counts
     #awaited = false;
+    #stopServed = () => {};
+    #root: Root | null = null;
 
     connectedCallback(): void {
+      if (stopped.aborted) return;
       elements.add(this);
-      adoptStyles(this.getRootNode() as Document | ShadowRoot);
-      this.refresh();
+      this.#root = this.#home().getRootNode() as Root;
+      adoptStyles(this.#root);
+      if (!this.#list && !this.#given().length) this.#show(questionOf(this));
+      if (this.getAttribute("loading") === "eager") this.#loadSoon();
+      else loadWhenNear(this);
     }
 
     disconnectedCallback(): void {
-      elements.delete(this);
-      this.#clear();
+      this.retire();
     }
 
     attributeChangedCallback(name: string, before: string | null, now: string | null): void {
-      if (!this.isConnected || before === now) return;
-      if (LOOKS.includes(name)) this.#clear();
+      if (!elements.has(this) || before === now) return;
+      if (LOOKS.includes(name)) this.rebuild();
+      else this.refresh();
+    }
+
+    rebuild(): void {
+      this.#clear();
+      if (!this.hidden) this.#show(questionOf(this));
       this.refresh();
     }
 
-    /** Asks again. What is shown stays until the answer is there. */
     refresh(): void {
+      if (this.#asked) this.#loadSoon();
+    }
+
+    /** Asks for the first time. */
+    load(): void {
+      if (this.#asked) return;
+      this.#asked = true;
+      const served = readServed(this);
+      if (!served) return void this.#load();
+      // the server has drawn it already: it only has to be listened to
+      this.#stopServed();
+      const question = questionOf(this);
+      this.#stopServed = watchAttention(served.cards, (type, places) => this.#attend(type, served.answer, question, places));
+      this.#tell("load", question, served.answer);
+    }
+
+    retire(): void {
+      elements.delete(this);
+      stopWaiting(this);
+      this.#turn++;
+      this.#asked = false;
+      this.#stopServed();
+      this.#clear();
+      if (this.#root) dropStyles(this.#root);
+      this.#root = null;
+    }
+
+    #loadSoon(): void {
       if (this.#awaited) return; // several attributes may change in one turn
       this.#awaited = true;
       queueMicrotask(() => {
         this.#awaited = false;
-        if (this.isConnected) void this.#load();
+        if (!elements.has(this)) return;
+        if (this.#asked) void this.#load();
+        else this.load();
       });
     }
 
     async #load(): Promise<void> {
       const turn = ++this.#turn;
       const question = questionOf(this);
-      if (!this.#list && !this.hidden) this.#show(question);
       try {
         const answer = await recommend(question);
-        if (turn !== this.#turn || !this.isConnected) return;
-        this.#fill(answer, question);
+        if (turn === this.#turn) this.#fill(answer, question);
       } catch {
-        if (turn !== this.#turn || !this.isConnected) return;
-        if (!this.#filled) this.#hide(); // an earlier list is better than none
+        if (turn !== this.#turn) return;
+        // an earlier list is better than none, and so is what the shop put inside
+        if (!this.#filled) this.#hide();
         this.#tell("error", question);
       }
     }
@@ -81,18 +133,14 @@ export function createElementClass({ recommend, track }: Services): CustomElemen
       const language = languageOf(this);
       const texts = textsFor(language);
       const list = createList({
-        heading: this.getAttribute("heading") ?? texts.titles[question.placement] ?? texts.title,
-        layout: this.getAttribute("layout") === "grid" ? "grid" : "carousel",
+        heading: this.getAttribute("heading") ?? texts.titles[question.placement] ?? texts.titles["product-page"]!,
+        layout: layoutOf(this.getAttribute("layout")),
         limit: question.limit,
-        language,
-        texts,
-        onEvent: (type, { recommendation_id, items }, places) => {
-          const seen = places.map((index) => ({ item_id: items[index]!.item_id, index }));
-          void track(type, { item_list_id: question.placement, recommendation_id, items: seen });
-        },
+        card: { language, texts, template: this.querySelector("template"), images: this.getAttribute("images") },
+        onAttention: (type, answer, places) => this.#attend(type, answer, question, places),
       });
       this.#list = list;
-      this.replaceChildren(list.root);
+      this.#home().append(list.root);
       return list;
     }
 
@@ -100,6 +148,8 @@ export function createElementClass({ recommend, track }: Services): CustomElemen
       const empty = !answer.items.length;
       if (empty) this.#hide();
       else {
+        this.#stopServed();
+        for (const child of this.#given()) child.remove();
         this.hidden = false;
         (this.#list ?? this.#show(question)).fill(answer);
         this.#filled = true;
@@ -109,14 +159,34 @@ export function createElementClass({ recommend, track }: Services): CustomElemen
 
     #hide(): void {
       this.#clear();
-      this.hidden = true;
+      this.hidden = !this.#given().length;
     }
 
     #clear(): void {
       this.#list?.stop();
+      this.#list?.root.remove();
       this.#list = null;
       this.#filled = false;
-      this.replaceChildren();
+    }
+
+    /** What the shop put inside, to be shown as long as there is nothing better. */
+    #given(): Element[] {
+      return [...this.children].filter((child) => child !== this.#list?.root && child.localName !== "template");
+    }
+
+    /** Where the list lives. */
+    #home(): HTMLElement | ShadowRoot {
+      if (!this.hasAttribute("shadow")) return this.shadowRoot ?? this;
+      if (this.shadowRoot) return this.shadowRoot;
+      const shadow = this.attachShadow({ mode: "open" });
+      shadow.append(document.createElement("slot"));
+      return shadow;
+    }
+
+    #attend(type: string, answer: Answer, { placement }: Question, places: number[]): void {
+      const { recommendation_id } = answer;
+      const items = places.map((index) => ({ item_id: answer.items[index]!.item_id, index }));
+      void told("page", type, { item_list_id: placement, recommendation_id, items });
     }
 
     #tell(name: string, { placement }: Question, answer?: Answer): void {
@@ -125,26 +195,4 @@ export function createElementClass({ recommend, track }: Services): CustomElemen
       this.dispatchEvent(new CustomEvent(`vitrina:${name}`, { bubbles: true, composed: true, detail }));
     }
   };
-}
-
-function questionOf(element: HTMLElement): Question {
-  const read = (name: string) => element.getAttribute(name)?.trim() || "";
-  const ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
-  const limit = Math.trunc(Number(read("limit"))) || LIMIT;
-  const category = read("category");
-  return {
-    placement: read("placement") || (ids.length ? "product-page" : "home"),
-    item_id: ids,
-    limit: Math.min(Math.max(limit, 1), LIMIT_MOST),
-    ...(category && { category }),
-  };
-}
-
-/** An adopted sheet needs no `style-src` in the page's content security policy. */
-function adoptStyles(root: Document | ShadowRoot): void {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(styles);
-  }
-  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }

@@ -2,7 +2,7 @@
 
 type Attributes = Record<string, string | number | boolean>;
 
-/** `make("a", "title", { href })` is `<a class="vitrina-title" href="…">`; text children stay text. */
+/** `make("a", "title", { href })` is `<a class="vitrina-title" part="title" href="…">`; text children stay text. */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   part: string,
@@ -11,6 +11,7 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
   element.className = `vitrina-${part}`;
+  element.setAttribute("part", part);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   element.append(...children);
   return element;

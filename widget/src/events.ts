@@ -1,79 +1,112 @@
-/**
- * Sends what shoppers do. Events of one turn of the page travel together; each carries an id made here, so that sending
- * one twice counts once.
- */
+/** Sends what shoppers do. Events of one turn of the page travel together, one request after the other. */
 
+import type { Consent } from "./consent";
 import { type Identity, randomId } from "./identity";
+import { openOutbox, type Sent } from "./outbox";
 import { addressOf, type Script } from "./script";
 
 export type Payload = Record<string, unknown>;
 
-/** The promise tells whether the server accepted the event; it is never rejected. */
+/** The promise tells whether the server accepted the event; it is never rejected. Without consent nothing is sent. */
 export type Track = (type: string, payload?: Payload) => Promise<boolean>;
 
-interface Queued {
-  event: Payload;
-  at: number;
-  settle(accepted: boolean): void;
+export interface Events {
+  track: Track;
+  /** Drops what waits, here and in storage. */
+  forget(): void;
 }
 
-interface Accepted {
-  rejected?: { index: number }[];
-}
-
-const BATCH_SIZE = 100;
-const ATTEMPTS = 3;
-const RETRY_MS = 2000;
+const BATCH_SIZE = 20;
 const KEEPALIVE_CHARACTERS = 20_000; // browsers refuse more than 64 KiB of keepalive bodies in flight, all together
+const RETRY_MS = 2000;
+const ATTEMPTS = 8; // in about four minutes
+const ATTEMPTS_UNANSWERED = 3; // no network, or a blocker: the browser's "online", the next event or page tries again
 
-export function createTrack(script: Script, identity: Identity): Track {
+export function createEvents(script: Script, identity: Identity, consent: Consent, stopped: AbortSignal): Events {
   const address = addressOf(script, "events");
-  let queue: Queued[] = [];
-  const paused = new Set<Queued[]>(); // batches that wait for their next attempt
+  const outbox = openOutbox(consent.granted);
+  const outcomes = new Map<string, (accepted: boolean) => void>();
+  let flying: Sent[] = [];
+  let timer = 0;
+  let attempts = 0;
 
-  function flush(): void {
-    const events = queue;
-    queue = [];
-    for (let first = 0; first < events.length; first += BATCH_SIZE) void send(events.slice(first, first + BATCH_SIZE), 1);
-  }
-
-  async function send(batch: Queued[], attempt: number): Promise<void> {
-    paused.delete(batch);
+  async function send(): Promise<void> {
+    if (flying.length || timer || !outbox.waiting.length) return;
+    const batch = outbox.waiting.slice(0, BATCH_SIZE);
+    flying = batch;
     const body = bodyOf(batch);
     let status = 0; // no answer
+    let rejected: { index: number }[] = [];
     try {
       const keepalive = body.length < KEEPALIVE_CHARACTERS;
       const response = await fetch(address, { method: "POST", body, keepalive, credentials: "omit" });
+      if (response.ok) rejected = ((await response.json()) as { rejected?: typeof rejected }).rejected ?? [];
       status = response.status;
-      if (response.ok) return settle(batch, (await response.json()) as Accepted);
     } catch {
       // an answer that cannot be read counts as none: the ids make another attempt harmless
     }
-    const mayPass = status < 300 || status === 408 || status === 429 || status >= 500;
-    if (!mayPass || attempt >= ATTEMPTS) return batch.forEach(({ settle }) => settle(false));
-    paused.add(batch);
-    setTimeout(() => paused.has(batch) && void send(batch, attempt + 1), RETRY_MS * attempt * (0.5 + Math.random()));
+    flying = [];
+    attempts++;
+    if (!status || status === 408 || status === 429 || status >= 500) return later(status);
+    attempts = 0;
+    outbox.remove(batch);
+    const refused = new Set(rejected.map(({ index }) => index));
+    batch.forEach((sent, index) => settle(sent, status < 300 && !refused.has(index)));
+    void send();
   }
 
-  addEventListener("pagehide", () => {
-    if (queue.length) paused.add(queue.splice(0));
-    for (const batch of paused) if (navigator.sendBeacon(address, bodyOf(batch))) paused.delete(batch);
-  });
+  function later(status: number): void {
+    if (attempts >= (status ? ATTEMPTS : ATTEMPTS_UNANSWERED)) {
+      for (const sent of outbox.waiting) settle(sent, false);
+      return;
+    }
+    timer = window.setTimeout(again, RETRY_MS * 2 ** (attempts - 1) * (0.5 + Math.random()));
+  }
 
-  return (type, payload) =>
-    new Promise((settle) => {
-      if (!queue.length) queueMicrotask(flush);
-      const ids = { event_id: randomId(), shopper_id: identity.shopperId(), session_id: identity.sessionId() };
-      queue.push({ event: { ...ids, ...payload, type }, at: Date.now(), settle });
-    });
+  function again(): void {
+    clearTimeout(timer);
+    timer = 0;
+    void send();
+  }
+
+  function settle({ event }: Sent, accepted: boolean): void {
+    outcomes.get(event.event_id)?.(accepted);
+    outcomes.delete(event.event_id);
+  }
+
+  /** A beacon gives no answer: its events stay in storage, and the next page sends them again, which counts once. */
+  function leave(): void {
+    clearTimeout(timer);
+    timer = 0;
+    let left = outbox.waiting.filter((sent) => !flying.includes(sent));
+    while (left.length && navigator.sendBeacon(address, bodyOf(left.slice(0, BATCH_SIZE)))) {
+      left = left.slice(BATCH_SIZE);
+    }
+    outbox.waiting = [...flying, ...left];
+  }
+
+  addEventListener("pagehide", leave, { signal: stopped });
+  addEventListener("online", () => ((attempts = 0), again()), { signal: stopped });
+  stopped.addEventListener("abort", () => clearTimeout(timer));
+  queueMicrotask(send); // what earlier pages could not send
+
+  return {
+    track(type, payload = {}) {
+      if (!consent.granted() || stopped.aborted) return Promise.resolve(false);
+      // An order is told on each load of its page; its number makes it count once
+      const order = type === "purchase" && payload.transaction_id;
+      const event = { event_id: order ? `purchase-${order}`.slice(0, 128) : randomId(), ...identity.who(), ...payload, type };
+      return new Promise((resolve) => {
+        outcomes.set(event.event_id, resolve);
+        outbox.add({ event, at: Date.now() });
+        queueMicrotask(send);
+      });
+    },
+    forget: outbox.clear,
+  };
 }
 
-function bodyOf(batch: Queued[]): string {
+function bodyOf(batch: Sent[]): string {
   // The server's clock tells when it was: browsers' clocks are often wrong
   return JSON.stringify({ events: batch.map(({ event, at }) => ({ age_ms: Math.max(0, Date.now() - at), ...event })) });
-}
-
-function settle(batch: Queued[], answer: Accepted): void {
-  const rejected = new Set(answer.rejected?.map(({ index }) => index));
-  batch.forEach(({ settle }, index) => settle(!rejected.has(index)));
 }

@@ -1,63 +1,61 @@
 /**
  * Who is looking: a random id of this browser (localStorage), the shop's own id once the shopper is known, and a
- * random id of this visit (sessionStorage). Where storage is closed to us, ids last as long as the page.
+ * random id of this visit (sessionStorage). Without consent nobody: no id is made, and what was kept is removed.
  */
+
+import { openStorage } from "./storage";
 
 const SHOPPER = "vitrina_shopper";
 const KNOWN = "vitrina_known_shopper";
 const SESSION = "vitrina_session";
 
-export interface Identity {
-  shopperId(): string;
-  sessionId(): string;
-  /** Names the shopper, or forgets the name with null; true if that changed who is looking. */
-  identify(shopperId: string | null): boolean;
+/** The fields that say whose event or question it is. */
+export interface Who {
+  shopper_id?: string;
+  session_id?: string;
+  /** What this browser was called before its shopper was known: the two are one person. */
+  anonymous_id?: string;
 }
 
-export function createIdentity(): Identity {
-  const lasting = openStorage(() => localStorage);
-  const visit = openStorage(() => sessionStorage);
+export interface Identity {
+  who(): Who;
+  /** Names the shopper, or forgets the name with null; true if that changed who is looking. */
+  identify(shopperId: string | null): boolean;
+  /** Removes every id from this browser. */
+  forget(): void;
+}
+
+export function createIdentity(granted: () => boolean): Identity {
+  const lasting = openStorage(() => localStorage, granted);
+  const visit = openStorage(() => sessionStorage, granted);
   return {
-    shopperId: () => lasting.get(KNOWN) ?? lasting.getOrMake(SHOPPER),
-    sessionId: () => visit.getOrMake(SESSION),
+    who() {
+      if (!granted()) return {};
+      const known = lasting.get(KNOWN);
+      const guest = lasting.get(SHOPPER) ?? (known ? null : made(lasting, SHOPPER));
+      const session = visit.get(SESSION) ?? made(visit, SESSION);
+      return { shopper_id: known ?? guest!, session_id: session, ...(known && guest && { anonymous_id: guest }) };
+    },
     identify(shopperId) {
       const known = lasting.get(KNOWN);
-      if (known === (shopperId || null)) return false;
-      lasting.set(KNOWN, shopperId || null);
+      const next = shopperId ? String(shopperId) : null;
+      if (known === next) return false;
+      lasting.set(KNOWN, next);
       // whoever uses this browser next starts as nobody, not as the guest that the known shopper was before
-      if (!shopperId) lasting.set(SHOPPER, null);
-      return true;
+      if (!next) lasting.set(SHOPPER, null);
+      return granted();
+    },
+    forget() {
+      for (const name of [SHOPPER, KNOWN]) lasting.set(name, null);
+      visit.set(SESSION, null);
     },
   };
 }
 
-function openStorage(storage: () => Storage) {
-  const memory = new Map<string, string | null>(); // also spares a storage read per event
-  function get(name: string): string | null {
-    if (memory.has(name)) return memory.get(name) ?? null;
-    try {
-      return storage().getItem(name);
-    } catch {
-      return null;
-    }
-  }
-  function set(name: string, value: string | null): void {
-    memory.set(name, value);
-    try {
-      if (value === null) storage().removeItem(name);
-      else storage().setItem(name, value);
-    } catch {
-      // private mode, a full quota or a blocked third party: memory has to do
-    }
-  }
-  function getOrMake(name: string): string {
-    const found = get(name);
-    if (found) return found;
-    const made = randomId();
-    set(name, made);
-    return made;
-  }
-  return { get, set, getOrMake };
+function made(storage: ReturnType<typeof openStorage>, name: string): string {
+  const id = randomId();
+  storage.set(name, id);
+  return id;
 }
 
 /** A random UUID; `crypto.randomUUID` is missing on pages without https. */

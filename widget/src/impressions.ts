@@ -11,9 +11,8 @@ export function watchSeen(cards: Element[], onSeen: (places: number[]) => void):
   let telling = 0;
 
   function tell(): void {
-    const places = seen.sort((one, other) => one - other);
+    if (seen.length) onSeen(seen);
     seen = [];
-    if (places.length) onSeen(places);
   }
 
   function count(card: Element): void {

@@ -3,21 +3,21 @@
  * called again: a place whose product stays is left alone, so that nothing jumps and no image loads twice.
  */
 
-import { createCard } from "./card";
+import { type OnAttention, watchAttention } from "./attention";
+import { type CardOptions, createCard } from "./card";
 import { tieButtons } from "./carousel";
 import { make } from "./elements";
-import { watchSeen } from "./impressions";
 import type { Answer } from "./recommendations";
-import type { Texts } from "./texts";
+
+export type Layout = "carousel" | "grid" | "list";
 
 export interface ListOptions {
   heading: string;
-  layout: "carousel" | "grid";
+  layout: Layout;
   limit: number;
-  language: string;
-  texts: Texts;
+  card: CardOptions;
   /** Items were clicked or seen: their places in the answer that was shown at that moment. */
-  onEvent(type: "select_item" | "view_item_list", answer: Answer, places: number[]): void;
+  onAttention(type: Parameters<OnAttention>[0], answer: Answer, places: number[]): void;
 }
 
 export interface List {
@@ -28,53 +28,56 @@ export interface List {
 
 let count = 0;
 
-export function createList(options: ListOptions): List {
-  const { language, texts } = options;
+export function layoutOf(wanted: string | null): Layout {
+  return wanted === "grid" || wanted === "list" ? wanted : "carousel";
+}
+
+export function createList({ heading, layout, limit, card, onAttention }: ListOptions): List {
+  const { texts } = card;
   const name = `vitrina-heading-${++count}`;
   // role: browsers take the list's meaning away with its bullets
   const row = make("ul", "items", { role: "list" });
   const buttons = make("div", "buttons");
-  const header = make("div", "header", {}, make("h2", "heading", { id: name }, options.heading), buttons);
-  const root = make("section", options.layout, { "aria-labelledby": name, "aria-busy": true }, header, row);
+  const header = make("div", "header", {}, make("h2", "heading", { id: name }, heading), buttons);
+  const root = make("section", layout, { "aria-labelledby": name, "aria-busy": true }, header, row);
   let shown: Answer | null = null;
   let stopWatching = () => {};
   let untie = () => {};
 
-  if (options.layout === "carousel") {
+  if (layout === "carousel") {
     const button = (way: "previous" | "next") =>
       make("button", way, { type: "button", "aria-label": texts[way], "aria-disabled": true });
     buttons.append(button("previous"), button("next"));
+    root.setAttribute("aria-roledescription", texts.carousel);
     untie = tieButtons(row, buttons);
   }
-  for (let place = 0; place < options.limit; place++) {
-    row.append(make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, language, texts)));
-  }
-  for (const click of ["click", "auxclick"]) row.addEventListener(click, clicked as EventListener);
-
-  function clicked({ target, button }: MouseEvent): void {
-    const card = button < 2 && target instanceof Element && target.closest("a") && target.closest("li");
-    if (card && shown) options.onEvent("select_item", shown, [[...row.children].indexOf(card)]);
+  for (let place = 0; place < limit; place++) {
+    row.append(make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card)));
   }
 
   function fill(answer: Answer): void {
     stopWatching();
     const { items } = answer;
     const before = shown?.items ?? [];
-    const focused = root.contains(document.activeElement) ? document.activeElement?.closest("li") : null;
+    const active = (root.getRootNode() as Document | ShadowRoot).activeElement;
+    const focused = root.contains(active) ? active?.closest("li") : null;
     items.forEach((item, place) => {
-      const card = row.children[place] ?? row.appendChild(make("li", "skeleton"));
+      const one = row.children[place] ?? row.appendChild(make("li", "skeleton"));
       if (JSON.stringify(item) === JSON.stringify(before[place])) return;
-      card.className = `vitrina-item${item.item_id === before[place]?.item_id ? "" : " vitrina-new"}`;
-      card.removeAttribute("aria-hidden");
-      card.replaceChildren(...createCard(item, language, texts));
+      const kind = item.item_id === before[place]?.item_id ? "item" : "item vitrina-new";
+      one.className = `vitrina-${kind}`;
+      one.setAttribute("part", "item");
+      one.removeAttribute("aria-hidden");
+      one.replaceChildren(...createCard(item, card));
     });
     while (row.children.length > items.length) row.lastChild?.remove();
     shown = answer;
     root.removeAttribute("aria-busy");
-    if (focused && !focused.contains(document.activeElement)) {
-      focused.querySelector("a")?.focus({ preventScroll: true });
-    }
-    stopWatching = watchSeen([...row.children], (places) => options.onEvent("view_item_list", answer, places));
+    // what scrolls must be reachable without a mouse, even where no card is a link
+    row.toggleAttribute("tabindex", false);
+    if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;
+    if (focused?.isConnected && !focused.contains(active)) focused.querySelector("a")?.focus({ preventScroll: true });
+    stopWatching = watchAttention([...row.children], (type, places) => onAttention(type, answer, places));
   }
 
   return { root, fill, stop: () => (stopWatching(), untie()) };

@@ -1,6 +1,5 @@
 /** Asks for lists: every question of a page that comes up at once travels in one request. */
 
-import type { Identity } from "./identity";
 import { addressOf, type Script } from "./script";
 
 export interface Question {
@@ -27,6 +26,12 @@ export interface Answer {
   items: Item[];
 }
 
+/** What is known of whoever asks: ids, or without consent what was looked at in this tab. */
+export type Asker =
+  | { shopper_id?: string; session_id?: string }
+  | { consent: "denied"; recent_item_id: string[] };
+
+/** The promise is rejected when no usable answer came in time. */
 export type Recommend = (question: Question) => Promise<Answer>;
 
 const BATCH_SIZE = 10; // what the API takes at once
@@ -39,8 +44,7 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
-/** Returns the function that asks; its promise is rejected when no usable answer came in time. */
-export function createRecommend(script: Script, identity: Identity): Recommend {
+export function createRecommend(script: Script, asker: () => Asker): Recommend {
   let waiting: Waiting[] = [];
 
   function flush(): void {
@@ -51,8 +55,12 @@ export function createRecommend(script: Script, identity: Identity): Recommend {
 
   async function ask(batch: Waiting[]): Promise<void> {
     try {
-      const who = { shopper_id: identity.shopperId(), session_id: identity.sessionId() };
-      const requests = batch.map(({ question }) => ({ ...question, ...who }));
+      const who = asker();
+      const recent = "recent_item_id" in who ? who.recent_item_id : [];
+      const requests = batch.map(({ question }) => {
+        // a list that goes by no product goes by what was looked at, as it would for a shopper with an id
+        return { ...question, item_id: question.item_id.length ? question.item_id : recent, ...who };
+      });
       const response = await fetch(addressOf(script, "recommendations/batch"), {
         method: "POST",
         body: JSON.stringify({ requests }), // a string travels as text/plain
@@ -61,12 +69,12 @@ export function createRecommend(script: Script, identity: Identity): Recommend {
       });
       // one question that the API refuses must not take the others of the page with it
       if (response.status === 422 && batch.length > 1) return batch.forEach((one) => void ask([one]));
-      if (!response.ok) throw new Error(`Vitrina answered ${response.status}`);
+      if (!response.ok) throw new Error(String(response.status));
       const { responses } = (await response.json()) as { responses: Answer[] };
       batch.forEach(({ resolve, reject }, place) => {
         const answer = responses[place];
         if (Array.isArray(answer?.items)) resolve(answer);
-        else reject(new Error("Vitrina sent no list"));
+        else reject(new Error("no list"));
       });
     } catch (reason) {
       for (const { reject } of batch) reject(reason);

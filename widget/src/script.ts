@@ -1,22 +1,32 @@
+import type { Answer } from "./consent";
+
 /** What the script tag says: whose shop this is, and where Vitrina answers. */
 export interface Script {
   /** The shop's publishable key. */
   key: string;
   /** The address of the API, without a slash at the end. */
   api: string;
+  /** `data-consent`: what holds until the shopper has answered. */
+  consent: Answer;
+  /** `data-layer`: the name of the shop's data layer; `off` leaves it alone. */
+  dataLayer: string;
+  /** Not `data-auto="off"`: whether views and carts are told by what the page looks like. */
+  automatic: boolean;
 }
 
 /** Reads the tag that loaded this script; to be called while the script runs for the first time. */
 export function readScript(): Script | null {
   const running = document.currentScript as HTMLScriptElement | null;
   const tag = running?.dataset.key ? running : document.querySelector<HTMLScriptElement>("script[data-key][src]");
-  if (!tag?.dataset.key) return null;
-  try {
-    const api = new URL(tag.dataset.api || new URL(tag.src).origin, document.baseURI);
-    return { key: tag.dataset.key, api: api.href.replace(/\/$/, "") };
-  } catch {
-    return null;
-  }
+  const { key = "", api, consent, layer, auto } = tag?.dataset ?? {};
+  return key ? scriptOf(key, api || new URL(tag!.src).origin, consent, layer, auto !== "off") : null;
+}
+
+/** The same from code; null where the address is none. */
+export function scriptOf(key: string, api: string, consent?: string, dataLayer = "dataLayer", automatic = true): Script | null {
+  if (!URL.canParse(api, document.baseURI)) return null;
+  const address = new URL(api, document.baseURI).href.replace(/\/$/, "");
+  return { key, api: address, consent: consent === "denied" ? consent : "granted", dataLayer, automatic };
 }
 
 /** The address of a call. The key stays in the query so that a text/plain body needs no CORS preflight. */

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { createCard } from "../src/card";
+import { type CardOptions, createCard } from "../src/card";
 import type { Item } from "../src/recommendations";
 import { en } from "../src/texts/en";
 
-function card(item: Partial<Item> | null): HTMLElement {
+function card(item: Partial<Item> | null, options: Partial<CardOptions> = {}): HTMLElement {
   const place = document.createElement("li");
   const whole = item && { item_id: "SKU-1", title: "Linen shirt", ...item };
-  place.append(...createCard(whole, "en", en));
+  place.append(...createCard(whole, { language: "en", texts: en, ...options }));
   return place;
 }
 
@@ -78,4 +78,21 @@ test("a card without an item has the same parts, all empty", () => {
   const parts = (place: HTMLElement) => [...place.querySelectorAll("[class]")].map(({ className }) => className);
   expect(card(null).textContent).toBe("");
   expect(parts(card(null))).toEqual(parts(card({ image_url: "" })).filter((part) => part !== "vitrina-initials"));
+});
+
+test("a shop's own template gets the parts where its slots are", () => {
+  const template = document.createElement("template");
+  template.innerHTML = '<b><slot name="brand"></slot></b><slot name="title"></slot><slot name="price"></slot><slot name="x"></slot>';
+  const place = card({ url: "/p/1", price: 5, brand: "<i>Lin</i>" } as Partial<Item>, { template });
+  expect(place.querySelector("b")!.textContent).toBe("<i>Lin</i>");
+  expect(place.querySelector("a")!.textContent).toBe("Linen shirt");
+  expect(place.querySelectorAll("slot, .vitrina-image")).toHaveLength(0);
+});
+
+test("pictures come in several widths where their server has them", () => {
+  const sources = (image_url: string, images?: string) => card({ image_url }, { images: images ?? null }).querySelector("img")!.srcset;
+  expect(sources("https://shop.example/1.jpg")).toBe("");
+  expect(sources("https://cdn.shopify.com/s/1.jpg?v=7")).toContain("https://cdn.shopify.com/s/1.jpg?v=7&width=400 400w");
+  expect(sources("https://shop.example/1.jpg", "https://i.example/{width}?of={url}")).toContain("https://i.example/800?of=https://shop.example/1.jpg 800w");
+  expect(sources("https://shop.example/1.jpg", "javascript:{width}")).not.toContain("javascript");
 });

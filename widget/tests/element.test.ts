@@ -10,7 +10,8 @@ customElements.define(
   "vitrina-recommendations",
   createElementClass({
     recommend: (question) => (questions.push(question), answer()),
-    track: async (type, payload) => (tracked.push([type, payload]), true),
+    told: async (_voice, type, payload) => (tracked.push([type, payload]), true),
+    stopped: new AbortController().signal,
   }),
 );
 
@@ -18,8 +19,8 @@ const item = (id: string): Item => ({ item_id: id, title: `Item ${id}`, url: `/p
 const list = (...ids: string[]): Answer => ({ recommendation_id: "rec_1", strategy: "popular", items: ids.map(item) });
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-function put(attributes: string): HTMLElement {
-  document.body.innerHTML = `<vitrina-recommendations ${attributes}></vitrina-recommendations>`;
+function put(attributes: string, inside = ""): HTMLElement {
+  document.body.innerHTML = `<vitrina-recommendations loading="eager" ${attributes}>${inside}</vitrina-recommendations>`;
   return document.body.firstElementChild as HTMLElement;
 }
 
@@ -162,4 +163,43 @@ test("removing the element removes everything of it", async () => {
   element.remove();
   expect(elements.size).toBe(0);
   expect(element.childElementCount).toBe(0);
+});
+
+test("in a shadow of its own the list is out of the theme's reach", async () => {
+  const element = put("shadow");
+  await settled();
+  expect(element.querySelector("section")).toBeNull();
+  expect(element.shadowRoot!.querySelectorAll(".vitrina-item")).toHaveLength(3);
+  expect(element.shadowRoot!.querySelector('[part="title"]')!.textContent).toBe("Item A");
+});
+
+test("what the shop put inside stays until there is something better, and when there is not", async () => {
+  answer = () => Promise.reject(new Error());
+  const element = put("", "<p>Our bestsellers</p>");
+  await settled();
+  expect([element.hidden, element.textContent]).toEqual([false, "Our bestsellers"]);
+  answer = async () => list("A");
+  (element as HTMLElement & { refresh(): void }).refresh();
+  await settled();
+  expect(element.querySelector("p")).toBeNull();
+  expect(titles(element)).toEqual(["Item A"]);
+});
+
+test("a list drawn by the server is taken over as it stands, without a question", async () => {
+  const drawn = '<ul data-recommendation-id="rec_7"><li data-item-id="A"><a href="/a">A</a></li><li data-item-id="B"><a href="#b">B</a></li></ul>';
+  const element = put('placement="home"', drawn);
+  await settled();
+  expect(questions).toEqual([]);
+  element.querySelectorAll("a")[1]!.click();
+  const payload = { item_list_id: "home", recommendation_id: "rec_7", items: [{ item_id: "B", index: 1 }] };
+  expect(tracked).toEqual([["select_item", payload]]);
+});
+
+test("the styles leave the page with the last list", async () => {
+  const before = document.adoptedStyleSheets.length;
+  const element = put("");
+  await settled();
+  expect(document.adoptedStyleSheets).toHaveLength(before + 1);
+  element.remove();
+  expect(document.adoptedStyleSheets).toHaveLength(before);
 });

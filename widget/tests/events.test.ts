@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createTrack, type Track } from "../src/events";
+import { createEvents, type Track } from "../src/events";
+import type { Identity } from "../src/identity";
+import { scriptOf } from "../src/script";
 
-const identity = { shopperId: () => "shopper-1", sessionId: () => "session-1", identify: () => false };
+const identity = { who: () => ({ shopper_id: "shopper-1", session_id: "session-1" }) } as Identity;
+let granted: boolean;
+let page: AbortController;
 let sent: { address: string; options: RequestInit; events: Record<string, unknown>[] }[];
 let answers: (() => Response)[];
 let track: Track;
@@ -21,8 +25,18 @@ beforeEach(() => {
     sent.push({ address, options, events: JSON.parse(options.body as string).events });
     return (answers.shift() ?? accepted())();
   });
-  track = createTrack({ key: "vpk_1", api: "https://api.example" }, identity);
+  localStorage.clear();
+  granted = true;
+  track = open();
 });
+
+/** A page of the shop, as after a click on a link. */
+function open(): Track {
+  page?.abort();
+  page = new AbortController();
+  const script = scriptOf("vpk_1", "https://api.example")!;
+  return createEvents(script, identity, { granted: () => granted, give: () => {} }, page.signal).track;
+}
 
 afterEach(() => {
   vi.useRealTimers();
@@ -56,9 +70,9 @@ test("events of one turn travel together", async () => {
   ]);
 });
 
-test("a hundred and one events make two requests", async () => {
-  await Promise.all(Array.from({ length: 101 }, () => track("view_item")));
-  expect(sent.map(({ events }) => events.length)).toEqual([100, 1]);
+test("many events make several requests", async () => {
+  await Promise.all(Array.from({ length: 41 }, () => track("view_item")));
+  expect(sent.map(({ events }) => events.length)).toEqual([20, 20, 1]);
 });
 
 test("a large request does without keepalive, which has a limit", async () => {
@@ -90,7 +104,7 @@ test.each([400, 401, 403, 413, 422])("status %d is final", async (status) => {
   expect(sent).toHaveLength(1);
 });
 
-test("after three attempts it is given up, without an error", async () => {
+test("after three attempts without a network it waits, without an error", async () => {
   answers = [unreachable, unreachable, unreachable];
   const outcome = track("view_item");
   await vi.advanceTimersByTimeAsync(60_000);
@@ -108,6 +122,63 @@ test("what waits when the page goes is sent by beacon, once", async () => {
   dispatchEvent(new Event("pagehide"));
   await vi.advanceTimersByTimeAsync(60_000);
   const bodies = beacon.mock.calls.map((call) => JSON.parse((call as unknown[])[1] as string));
-  expect(bodies.map(({ events }) => events[0].type).sort()).toEqual(["purchase", "view_item"]);
+  expect(bodies.map(({ events }) => events.map(({ type }: { type: string }) => type))).toEqual([["purchase", "view_item"]]);
   expect(sent).toHaveLength(1);
+});
+
+test("what could not be sent is sent by the next page, with the same id and the right age", async () => {
+  answers = [unreachable, unreachable, unreachable];
+  void track("add_to_cart", { item_id: "SKU-1" });
+  await vi.advanceTimersByTimeAsync(60_000);
+  open();
+  await vi.advanceTimersByTimeAsync(10);
+  const [first, last] = [sent[0]!.events[0]!, sent.at(-1)!.events[0]!];
+  expect([last.event_id, last.type, sent.length]).toEqual([first.event_id, "add_to_cart", 4]);
+  expect(last.age_ms).toBeGreaterThanOrEqual(60_000);
+  open();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(sent).toHaveLength(4);
+});
+
+test("once the network is back, what waits goes out", async () => {
+  answers = [unreachable, unreachable, unreachable];
+  void track("view_item");
+  await vi.advanceTimersByTimeAsync(60_000);
+  dispatchEvent(new Event("online"));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(sent).toHaveLength(4);
+  expect(localStorage).toHaveLength(0);
+});
+
+test("what waits is bounded in number and in age", async () => {
+  answers = Array.from({ length: 500 }, () => unreachable);
+  for (let number = 0; number < 150; number++) void track("view_item", { item_id: String(number) });
+  await vi.advanceTimersByTimeAsync(60_000);
+  const kept = () => JSON.parse(localStorage.getItem("vitrina_outbox")!) as { event: { item_id: string } }[];
+  expect(kept().map(({ event }) => event.item_id)).toEqual(Array.from({ length: 100 }, (_, place) => String(place + 50)));
+  vi.setSystemTime(Date.now() + 25 * 3600 * 1000);
+  sent = [];
+  open();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(sent).toHaveLength(0);
+});
+
+test.each(["not json", "[1]", "{}", '[{"event":null}]'])("somebody else's %s in storage does no harm", async (value) => {
+  localStorage.setItem("vitrina_outbox", value);
+  track = open();
+  await expect(track("view_item")).resolves.toBe(true);
+});
+
+test("an order counts once however often its page is loaded", async () => {
+  await track("purchase", { transaction_id: "T-1" });
+  track = open();
+  await track("purchase", { transaction_id: "T-1" });
+  expect(sent[0]!.events[0]!.event_id).toBe(sent[1]!.events[0]!.event_id);
+});
+
+test("without consent nothing is sent and nothing is stored", async () => {
+  granted = false;
+  await expect(track("view_item")).resolves.toBe(false);
+  await vi.advanceTimersByTimeAsync(10);
+  expect([sent.length, localStorage.length]).toEqual([0, 0]);
 });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createRecommend, type Question, type Recommend } from "../src/recommendations";
+import { scriptOf } from "../src/script";
 
-const identity = { shopperId: () => "shopper-1", sessionId: () => "session-1", identify: () => false };
+const script = scriptOf("vpk_1", "https://api.example")!;
 const question = (placement: string): Question => ({ placement, item_id: ["SKU-1"], limit: 8 });
 let asked: { placement: string }[][];
 let answer: (requests: { placement: string }[]) => Response;
@@ -17,7 +18,7 @@ beforeEach(() => {
     asked.push(JSON.parse(body).requests);
     return answer(asked.at(-1)!);
   });
-  recommend = createRecommend({ key: "vpk_1", api: "https://api.example" }, identity);
+  recommend = createRecommend(script, () => ({ shopper_id: "shopper-1", session_id: "session-1" }));
 });
 
 afterEach(() => vi.unstubAllGlobals());
@@ -56,4 +57,14 @@ test.each<[string, () => Response]>([
 ])("%s instead of lists is a rejection", async (_name, response) => {
   answer = response;
   await expect(recommend(question("home"))).rejects.toThrow();
+});
+
+test("without consent a list goes by what was looked at in this tab", async () => {
+  recommend = createRecommend(script, () => ({ consent: "denied", recent_item_id: ["A", "B"] }));
+  await Promise.all([recommend(question("product-page")), recommend({ ...question("home"), item_id: [] })]);
+  const denied = { consent: "denied", recent_item_id: ["A", "B"] };
+  expect(asked[0]).toEqual([
+    { ...question("product-page"), ...denied },
+    { ...question("home"), item_id: ["A", "B"], ...denied },
+  ]);
 });

@@ -1,46 +1,116 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { createVitrina, type Vitrina } from "../src/vitrina";
+import { scriptOf } from "../src/script";
+import type { Vitrina } from "../src/vitrina";
 
-const identity = { shopperId: () => "s", sessionId: () => "v", identify: vi.fn((_id: string | null) => true) };
-const refresh = vi.fn();
-let accepted: boolean;
-let track: ReturnType<typeof vi.fn>;
+let asked: { address: string; body: Record<string, any> }[];
 let vitrina: Vitrina;
 
+const of = (path: string) => asked.filter(({ address }) => address.includes(path)).map(({ body }) => body);
+const events = () => of("/events").flatMap((body) => body.events as Record<string, any>[]);
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+/** The whole widget, on a page of its own. */
+async function start(options: { consent?: "denied"; early?: unknown[]; layer?: string } = {}): Promise<void> {
+  vi.resetModules();
+  vi.stubGlobal("VERSION", "1.0.0");
+  vi.stubGlobal("customElements", { define: () => {}, get: () => undefined });
+  vi.stubGlobal("fetch", async (address: string, { body }: { body: string }) => {
+    asked.push({ address, body: JSON.parse(body) });
+    return Response.json({ accepted: 1, responses: [{ recommendation_id: "rec_1", strategy: "s", items: [] }] });
+  });
+  if (options.early) (window as { vitrina?: unknown }).vitrina = options.early;
+  else delete window.vitrina;
+  const module = await import("../src/start");
+  vitrina = module.start(scriptOf("vpk_1", "https://api.example", options.consent, options.layer)!);
+}
+
 beforeEach(() => {
-  vi.clearAllMocks();
-  accepted = true;
-  track = vi.fn(async () => accepted);
-  vitrina = createVitrina(track as unknown as Vitrina["track"], identity, refresh);
+  asked = [];
+  localStorage.clear();
+  sessionStorage.clear();
+  delete (window as { dataLayer?: unknown }).dataLayer;
 });
 
-test.each(["add_to_wishlist", "remove_from_wishlist", "not_interested", "add_to_cart", "remove_from_cart"])(
-  "%s renews the lists once it is accepted",
-  async (type) => {
-    const outcome = vitrina.track(type, { item_id: "A" });
-    expect(refresh).not.toHaveBeenCalled();
-    await expect(outcome).resolves.toBe(true);
-    expect(refresh).toHaveBeenCalledOnce();
-  },
-);
+test("calls kept from before are made up for, unknown ones ignored, and stubs get their results", async () => {
+  const done = vi.fn();
+  const call = Object.assign(["track", "view_item", { item_id: "A" }], { done });
+  await start({ early: [["identify", "customer-7"], ["nonsense"], 7, call] });
+  await settled();
+  expect(events()[0]).toMatchObject({ type: "view_item", item_id: "A", shopper_id: "customer-7" });
+  await expect(done.mock.calls[0]![0]).resolves.toBe(true);
+});
 
-test("a view does not renew the lists, nor does a like that was refused", async () => {
+test("code gets a list, or null where there is none", async () => {
+  await start();
+  await expect(vitrina.recommend({ placement: "cart", item_id: ["A"] })).resolves.toMatchObject({ recommendation_id: "rec_1" });
+  expect(of("/recommendations")[0]!.requests[0]).toMatchObject({ placement: "cart", item_id: ["A"], limit: 8 });
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError()));
+  await expect(vitrina.recommend({})).resolves.toBeNull();
+});
+
+test("a view told by several voices counts once", async () => {
+  await start();
+  (window as any).dataLayer.push({ event: "view_item", ecommerce: { items: [{ item_id: "A" }] } });
   await vitrina.track("view_item", { item_id: "A" });
-  accepted = false;
-  await expect(vitrina.track("add_to_wishlist", { item_id: "A" })).resolves.toBe(false);
-  expect(refresh).not.toHaveBeenCalled();
+  expect(events()).toHaveLength(1);
 });
 
-test("the lists are renewed when somebody else is looking", () => {
-  vitrina.identify("customer-7");
-  expect(refresh).toHaveBeenCalledOnce();
-  identity.identify.mockReturnValueOnce(false);
-  vitrina.identify("customer-7");
-  expect(refresh).toHaveBeenCalledOnce();
+test("one thing put into the cart twice by hand counts twice", async () => {
+  await start();
+  await vitrina.track("add_to_cart", { item_id: "A" });
+  (window as any).dataLayer.push({ event: "add_to_cart", ecommerce: { items: [{ item_id: "A" }] } });
+  await vitrina.track("add_to_cart", { item_id: "A" });
+  expect(events()).toHaveLength(2);
 });
 
-test("calls kept from before are made up for, unknown ones ignored", () => {
-  vitrina.push(["identify", "customer-7"], ["track", "view_item", { item_id: "A" }], ["nonsense"]);
-  expect(identity.identify).toHaveBeenCalledWith("customer-7");
-  expect(track).toHaveBeenCalledWith("view_item", { item_id: "A" });
+test("the data layer's events are taken as they are, from before and after, Tag Manager's and gtag's", async () => {
+  const gtag = function (..._values: unknown[]) {
+    (window as any).dataLayer.push(arguments);
+  };
+  (window as any).dataLayer = [{ event: "purchase", ecommerce: { transaction_id: "T-1", value: 9, items: [{ item_id: 12, price: 9, secret: 1 }] } }];
+  await start();
+  gtag("event", "add_to_cart", { currency: "EUR", items: [{ id: "B", quantity: 2 }] });
+  (window as any).dataLayer.push({ event: "gtm.click" }, null, "x", { ecommerce: null });
+  await settled();
+  expect(events().map(({ type, items }) => [type, items])).toEqual([
+    ["purchase", [{ item_id: "12", price: 9 }]],
+    ["add_to_cart", [{ item_id: "B", quantity: 2 }]],
+  ]);
+  expect(events()[0]).toMatchObject({ event_id: "purchase-T-1", value: 9, transaction_id: "T-1" });
+});
+
+test("without consent nothing is written or sent, and lists go by this tab", async () => {
+  await start({ consent: "denied" });
+  await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);
+  await vitrina.recommend({ placement: "home" });
+  expect(of("/recommendations")[0]!.requests[0]).toEqual({ placement: "home", item_id: ["A"], limit: 8, consent: "denied", recent_item_id: ["A"] });
+  expect([events().length, localStorage.length, sessionStorage.length, document.cookie]).toEqual([0, 0, 0, ""]);
+});
+
+test("consent taken back removes what was stored; Consent Mode speaks for the shopper", async () => {
+  await start();
+  await vitrina.track("view_item", { item_id: "A" });
+  expect(localStorage.length).toBeGreaterThan(0);
+  (window as any).dataLayer.push(["consent", "update", { analytics_storage: "denied" }]);
+  expect([localStorage.length, sessionStorage.length]).toEqual([0, 0]);
+  vitrina.consent("granted");
+  await expect(vitrina.track("view_item", { item_id: "B" })).resolves.toBe(true);
+});
+
+test.each([{ globalPrivacyControl: true }, { doNotTrack: "1" }])("%j is believed over everything", async (signal) => {
+  vi.stubGlobal("navigator", Object.create(navigator, Object.fromEntries(Object.entries(signal).map(([name, value]) => [name, { value }]))));
+  await start();
+  vitrina.consent("granted");
+  await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);
+  expect(localStorage).toHaveLength(0);
+  vi.unstubAllGlobals();
+});
+
+test("remove takes everything away", async () => {
+  await start();
+  await vitrina.track("view_item", { item_id: "A" });
+  vitrina.remove();
+  (window as any).dataLayer.push({ event: "add_to_cart", ecommerce: { items: [{ item_id: "A" }] } });
+  await expect(vitrina.track("view_item", { item_id: "C" })).resolves.toBe(false);
+  expect([events().length, localStorage.length]).toEqual([1, 0]);
 });

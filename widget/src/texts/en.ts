@@ -1,17 +1,12 @@
-import type { Texts } from "../texts";
+import { words } from "./words";
 
-export const en: Texts = {
-  previous: "Previous",
-  next: "Next",
-  was: "was",
-  now: "now",
-  title: "You may also like",
-  titles: {
-    home: "Recommended for you",
-    "product-page": "You may also like",
-    cart: "Goes well with your cart",
-    category: "Recommended in this category",
-    "search-empty": "You might like these instead",
-    "order-confirmation": "You might like next",
-  },
-};
+export const en = words(
+  "Previous",
+  "Next",
+  "was",
+  "now",
+  "carousel",
+  "Recommended for you",
+  "You may also like",
+  "Goes well with your cart",
+);

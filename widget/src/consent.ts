@@ -1,0 +1,28 @@
+/**
+ * Whether the shopper agreed to be recognised. A browser that says no by Global Privacy Control or Do Not Track is
+ * believed over everything else; otherwise the last word counts: of the script tag, of Google Consent Mode, of the shop.
+ */
+
+export type Answer = "granted" | "denied";
+
+export interface Consent {
+  granted(): boolean;
+  /** The word of the shop or of its consent banner. */
+  give(answer: Answer): void;
+}
+
+/** `onChange` is called after consent was given or taken back. */
+export function createConsent(first: Answer, onChange: () => void): Consent {
+  const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean };
+  const refused = globalPrivacyControl === true || doNotTrack === "1";
+  let answer = first;
+  const granted = () => !refused && answer === "granted";
+  return {
+    granted,
+    give(next) {
+      const before = granted();
+      answer = next === "granted" ? next : "denied"; // whatever is not a clear yes is a no
+      if (granted() !== before) onChange();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * What a shop pushes to its `dataLayer` for Google: GA4 e-commerce events, as Tag Manager or gtag take them, and the
+ * answers of its consent banner (Consent Mode).
+ */
+
+import type { Answer } from "./consent";
+import type { Payload } from "./events";
+
+const TYPES =
+  /^(view_(item(_list)?|cart)|select_item|add_to_(wishlist|cart)|remove_from_cart|begin_checkout|purchase|refund|search)$/;
+const FIELDS = ["currency", "value", "transaction_id", "search_term", "item_list_id"];
+const ITEM_FIELDS = ["quantity", "price", "index"];
+
+interface Heard {
+  onEvent(type: string, payload: Payload): void;
+  onConsent(answer: Answer): void;
+}
+
+/** Reads what is there already, and everything pushed from now on. */
+export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stopped: AbortSignal): void {
+  const page = window as unknown as Record<string, unknown[] | undefined>;
+  const layer = (page[name] ??= []);
+  if (!Array.isArray(layer)) return;
+  for (const entry of [...layer]) hear(entry);
+  const push = layer.push;
+  layer.push = (...entries) => {
+    if (!stopped.aborted) entries.forEach(hear);
+    return push.apply(layer, entries);
+  };
+
+  function hear(entry: unknown): void {
+    try {
+      if (!entry || typeof entry !== "object") return;
+      // gtag pushes its arguments: ["event", "purchase", {…}], ["consent", "update", {…}]
+      const [command, type, values] = Array.from(entry as ArrayLike<unknown>) as [unknown, string, Payload];
+      if (command === "consent") return hearConsent(values);
+      if (command === "event") return hearEvent(type, values);
+      const { event, ecommerce } = entry as { event?: string; ecommerce?: Payload };
+      if (event) hearEvent(event, { ...(entry as Payload), ...ecommerce });
+    } catch {
+      // whatever else is pushed there is none of our business
+    }
+  }
+
+  function hearEvent(type: string, values: Payload = {}): void {
+    if (!TYPES.test(type)) return;
+    const items = (values.items as Payload[] | undefined)?.map((item) => ({
+      ...pick(item, ITEM_FIELDS),
+      item_id: String(item.item_id ?? item.id), // numbers, in many shops
+    }));
+    onEvent(type, { ...pick(values, FIELDS), ...(items?.length && { items }) });
+  }
+
+  function hearConsent(values: Payload = {}): void {
+    const { analytics_storage: storage } = values;
+    if (storage === "granted" || storage === "denied") onConsent(storage);
+  }
+}
+
+function pick(values: Payload, names: string[]): Payload {
+  return Object.fromEntries(names.filter((name) => values[name] != null).map((name) => [name, values[name]]));
+}

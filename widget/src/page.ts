@@ -1,0 +1,58 @@
+/** Which product a page is about: from its structured data, as shops write it for search engines. */
+
+type Node = Record<string, unknown>;
+
+const PRODUCT = ["Product", "ProductGroup"];
+const MICRODATA = '[itemtype$="schema.org/Product"]:not([itemtype$="schema.org/ItemList"] *)';
+
+/** The item's id, or an empty string where the page is about no single product. */
+export function pageItem(): string {
+  return fromElement() || fromJsonLd() || fromMicrodata() || fromOpenGraph();
+}
+
+function fromElement(): string {
+  const list = document.querySelector('vitrina-recommendations[placement="product-page"][item-id]');
+  return list?.getAttribute("item-id")?.trim() ?? "";
+}
+
+function fromJsonLd(): string {
+  const found = new Set<string>();
+  for (const script of document.querySelectorAll('script[type="application/ld+json"]')) {
+    try {
+      for (const node of nodesOf(JSON.parse(script.textContent ?? ""))) {
+        if (PRODUCT.some((type) => [node["@type"]].flat().includes(type))) found.add(idOf(node));
+      }
+    } catch {
+      // shops do write invalid JSON there
+    }
+  }
+  found.delete("");
+  return found.size === 1 ? [...found][0]! : ""; // several products are a list
+}
+
+function nodesOf(value: unknown): Node[] {
+  if (Array.isArray(value)) return value.flatMap(nodesOf);
+  if (!value || typeof value !== "object") return [];
+  const node = value as Node;
+  return [node, ...nodesOf(node["@graph"] ?? []), ...nodesOf(node.mainEntity ?? [])];
+}
+
+function idOf(node: Node): string {
+  const [variant] = [node.hasVariant ?? []].flat() as (Node | undefined)[];
+  return text(node.sku ?? node.productID ?? variant?.sku ?? node.productGroupID);
+}
+
+function fromMicrodata(): string {
+  const products = document.querySelectorAll(MICRODATA);
+  if (products.length !== 1) return "";
+  const id = products[0]!.querySelector('[itemprop="sku"],[itemprop="productID"]');
+  return text(id?.getAttribute("content") ?? id?.textContent);
+}
+
+function fromOpenGraph(): string {
+  return text(document.querySelector('meta[property="product:retailer_item_id"]')?.getAttribute("content"));
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value).trim().slice(0, 128) : "";
+}

@@ -1,0 +1,29 @@
+/** What is kept in the browser. Without consent, or where storage is closed to us, everything lasts as long as the page. */
+
+export interface Kept {
+  get(name: string): string | null;
+  set(name: string, value: string | null): void;
+}
+
+/** `allowed` is asked at each use, so that a consent given or taken back counts at once. */
+export function openStorage(storage: () => Storage, allowed: () => boolean): Kept {
+  const memory = new Map<string, string | null>();
+  return {
+    get(name) {
+      try {
+        return (allowed() ? storage().getItem(name) : null) ?? memory.get(name) ?? null;
+      } catch {
+        return memory.get(name) ?? null;
+      }
+    },
+    set(name, value) {
+      memory.set(name, value);
+      try {
+        if (value === null) storage().removeItem(name);
+        else if (allowed()) storage().setItem(name, value);
+      } catch {
+        // private mode, a full quota or a blocked third party: memory has to do
+      }
+    },
+  };
+}
