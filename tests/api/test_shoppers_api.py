@@ -131,7 +131,7 @@ async def test_address_and_browser_are_not_kept(backend: httpx.AsyncClient, shop
     headers = {"User-Agent": "Mozilla/5.0", "X-Forwarded-For": "93.184.215.14"}
     body = {"events": [view("e1", "A", "anna", **traces), view("e2", "A", "anna", ip="93.184.215.14")]}
     assert (await backend.post("/v1/events", json=body, headers=headers)).json()["accepted"] == 2
-    first, second = await shop.events.all().order_by("id")
+    first, second = await shop.events.all().order_by("event_id")
     assert first.extra == {"event": {"device": {"kind": "phone"}, "hops": [{}], "description": "a tip"}}
     assert second.extra is None
     assert "93.184" not in str([dict(row) for row in (first, second)])
