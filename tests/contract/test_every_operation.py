@@ -130,7 +130,7 @@ def test_document_is_valid() -> None:
 
 
 def test_every_route_of_the_application_declares_who_may_call_it(app: Starlette) -> None:
-    """Operations have their policy; the demo's pages are open; pages for people ask for a session where they need one."""
+    """Operations have their policy, pages for people a session where they need one; the pages of the demo are open."""
     others = {
         route.path
         for route in app.routes
