@@ -18,6 +18,7 @@ _PLAIN = {
     "newest": "New in this shop",
     "recent": "You looked at this lately",
     "again": "You bought this before",
+    "for-you": "Picked for you",
 }
 OF_A_CATEGORY = frozenset(("popular-in-category", "same-category"))
 
@@ -27,6 +28,7 @@ _STRATEGIES = {
     "recent": "personal",
     "same-category": "category",
     "again": "personal",
+    "for-you": "personal",
 }
 
 

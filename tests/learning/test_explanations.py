@@ -4,10 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from server.events.histories import Past
+from server.serving import candidates, evidence
+from server.serving.candidates import Pool
+from server.serving.features import features
+from server.serving.learned import Learned
+from server.serving.sources.asked import Asked
 from tests.learning import gifts
 from tests.learning.gifts import open_trained_gift_shop
+from tests.learning.two_stages import COUNT, cut, fitted
 from tests.serving.goods import Counter, happen
 
 pytestmark = pytest.mark.slow
@@ -86,6 +95,57 @@ async def test_nearly_every_item_cites_something_where_the_past_says_much(counte
         for item in (await counter.ask(shopper_id=shopper.shopper_id))["items"]
     ]
     assert sum(code.startswith("because") or code == "again" for code in codes) > 0.9 * len(codes)
+
+
+def test_item_that_trees_ranked_loses_places_without_what_its_reason_cites() -> None:
+    _, learned = fitted(towers=False)
+    assert list(learned.rankers) == [False]
+    cases = cut()[2].take(np.arange(100))
+    lost: list[bool] = []
+    for past, now_ms in zip(cases.pasts, cases.now_ms.tolist(), strict=True):
+        pool, rows, scores = _ranked(learned, past, past, now_ms)
+        seeds, codes = evidence.of_rows(learned, _question(past, pool), pool, rows, scores)
+        assert set(codes) <= {evidence.LINKED, "popular", "for-you"}
+        for place, (row, seed) in enumerate(zip(rows[:12].tolist(), seeds[:12].tolist(), strict=True)):
+            if seed >= 0:
+                _, without, _ = _ranked(learned, _without(past, int(pool.seeds[seed])), past, now_ms)
+                lost.append(row not in without or without.tolist().index(row) > place)
+    assert sum(lost) >= 0.9 * len(lost), f"{sum(lost)} of {len(lost)}"
+    assert len(lost) > 0.3 * 12 * len(cases), "a reason that is never told cannot be wrong either"
+
+
+def test_only_the_popular_are_called_so() -> None:
+    _, learned = fitted(towers=False)
+    past = cut()[2].pasts[0]
+    pool, rows, _ = _ranked(learned, past, past, 0)
+    said_nothing = np.zeros(len(rows), dtype=np.float32)
+    told = pool._replace(fade=np.zeros_like(pool.fade))
+    _, codes = evidence.of_rows(learned, _question(past, told), told, rows, said_nothing)
+    hot = learned.hot[: COUNT // 10].tolist()
+    assert codes == ["popular" if row in hot else "for-you" for row in rows.tolist()]
+    assert set(codes) == {"popular", "for-you"}
+
+
+def _ranked(
+    learned: Learned, past: Past, known: Past, now_ms: int
+) -> tuple[Pool, NDArray[np.int32], NDArray[np.float32]]:
+    """The candidates without what is `known`; the best of them by the trees, and their scores."""
+    pool = candidates.gather(learned, past, np.unique(known.rows), again=False)
+    scores = learned.rankers[False].score(features(learned, past, pool, now_ms))
+    best = np.argsort(-scores, kind="stable")[:48]
+    return pool, pool.rows[best], scores[best]
+
+
+def _without(past: Past, row: int) -> Past:
+    left = past.rows != row
+    return Past(past.rows[left], past.moments[left], past.weights[left], past.bought[left], past.times_ms[left])
+
+
+def _question(past: Past, pool: Pool) -> Asked:
+    live: Any = None  # what put a row into a list does not depend on what is in stock
+    rows = pool.seeds.astype(np.intp)
+    weights = np.ones(len(rows), dtype=np.float32)
+    return Asked(live, rows.tolist(), rows, weights, 0, -1, past, np.unique(past.rows), again=False, limit=12)
 
 
 def _shoppers() -> list[Shopper]:
