@@ -85,6 +85,13 @@ _VITRINA_SHOP: Json = {
     "schema": {"type": "string"},
     "description": "The shop that is meant; needed with the operator key and by people who work for several shops.",
 }
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "A text of your own, such as a UUID: the same request sent again with it within 24 hours is "
+    "answered once more and done once. With another body it is refused.",
+}
 
 
 @cache
@@ -153,6 +160,8 @@ def _operation(operation: Operation, schemas: _Schemas) -> Json:
         described["description"] = operation.description
     if operation.policy.names_shop:
         described["parameters"].append(_VITRINA_SHOP)
+    if operation.is_done_once:
+        described["parameters"].append(_IDEMPOTENCY_KEY)
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _bodies(operation, schemas)}
     return described
@@ -233,6 +242,8 @@ def _problem_statuses(operation: Operation) -> set[int]:
         statuses |= {401, 403, 503}
     if operation.policy.names_shop:
         statuses |= {404, 422}  # of the header Vitrina-Shop
+    if operation.is_done_once:
+        statuses |= {409, 422}
     if operation.query is not None or operation.parameters:
         statuses.add(422)
     if operation.body is not None:

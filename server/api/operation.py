@@ -21,6 +21,7 @@ from server.access.principal import Principal
 from server.api import problems
 from server.api.admission import admit
 from server.api.front import RawHeaders, Trace
+from server.api.idempotency import HEADER, Fingerprint, Rendered, once
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
 from server.api.services import Services
 from server.shops import audit
@@ -138,6 +139,11 @@ class Operation:
         if not self.answers:
             raise TypeError(f"{self.method} {self.path} does not say what it answers")
 
+    @property
+    def is_done_once(self) -> bool:
+        """Whether it heeds `Idempotency-Key`: what is posted by servers and people. Events have ids of their own."""
+        return self.method == "POST" and bool(self.policy.kinds) and "publishable" not in self.policy.kinds
+
     @cached_property
     def is_change(self) -> bool:
         """Whether the audit log tells of it: everything that changes a shop, but what its storefront sends."""
@@ -194,11 +200,25 @@ class Endpoint:
                 operation.method,
                 scope["query_string"],
             )
-        await self._check(operation, call)
-        answer = await operation.handler(call)
-        if operation.is_change:
-            await _write_down(operation, call, answer)
-        await _answer(scope, receive, send, answer)
+        key = trace.headers.get(HEADER) if operation.is_done_once else None
+        if key is None:
+            await self._check(operation, call)
+            await _answer(scope, receive, send, await _handled(operation, call))
+        else:
+            answer = await self._once(operation, call, key)
+            await _send(scope, send, answer.status, answer.headers, answer.body)
+
+    async def _once(self, operation: Operation, call: Call, key: bytes) -> Rendered:
+        headers = call.trace.headers
+        body = Fingerprint(call.receive, headers.get(b"content-type", b""))
+        call.receive = body.receive
+
+        async def work() -> Rendered:
+            await self._check(operation, call)
+            return _rendered(await _handled(operation, call))
+
+        caller = (call.shop_id, call.principal.key_id, operation.method, call.scope["path"])
+        return await once(key, caller, headers.get(b"authorization", b""), body, work)
 
     async def _check(self, operation: Operation, call: Call) -> None:
         if operation.parameters:
@@ -210,6 +230,13 @@ class Endpoint:
             if not operation.body_streams:
                 body = await read_body(call.receive, call.trace.headers, operation.body_max_bytes)
                 call.body = decode(operation.decoder, body, operation.body)
+
+
+async def _handled(operation: Operation, call: Call) -> msgspec.Struct | Answer | Response:
+    answer = await operation.handler(call)
+    if operation.is_change:
+        await _write_down(operation, call, answer)
+    return answer
 
 
 async def _write_down(operation: Operation, call: Call, answer: msgspec.Struct | Answer | Response) -> None:
@@ -230,17 +257,23 @@ async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.St
     if isinstance(answer, Response):
         await answer(scope, receive, send)
         return
+    rendered = _rendered(answer)
+    await _send(scope, send, rendered.status, rendered.headers, rendered.body)
+
+
+def _rendered(answer: msgspec.Struct | Answer | Response) -> Rendered:
+    """The answer's status, headers and body."""
+    if isinstance(answer, Response):
+        raise TypeError("An answer that streams cannot be kept")
     if not isinstance(answer, Answer):
-        await _send(scope, send, 200, _JSON_HEADERS, _json.encode(answer))
-        return
+        return Rendered(200, _JSON_HEADERS, _json.encode(answer))
     own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     taken = {name for name, _ in own}
     headers = (*(pair for pair in _JSON_HEADERS if pair[0] not in taken), *own)
     if answer.body is None:
-        await _send(scope, send, answer.status, (*own, _JSON_HEADERS[1]), b"")
-        return
+        return Rendered(answer.status, (*own, _JSON_HEADERS[1]), b"")
     body = answer.body if isinstance(answer.body, bytes) else _json.encode(answer.body)
-    await _send(scope, send, answer.status, headers, body)
+    return Rendered(answer.status, headers, body)
 
 
 async def _send(scope: Scope, send: Send, status: int, headers: RawHeaders, body: bytes) -> None:

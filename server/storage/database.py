@@ -19,6 +19,7 @@ from server.settings import Settings
 
 MODELS = (
     "server.shops.models",
+    "server.shops.answers",
     "server.access.models",
     "server.access.people.models",
     "server.access.oauth.models",

@@ -11,6 +11,7 @@ import structlog
 
 from server.events import shoppers
 from server.settings import Settings
+from server.shops import answers
 from server.shops.models import Shop
 from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import blobs, database
@@ -33,7 +34,8 @@ async def tidy(settings: Settings) -> None:
 
 
 async def forget_old() -> None:
-    """Erase the events of each shop that are older than it keeps them."""
+    """Erase the events of each shop that are older than it keeps them, and answers that nobody will ask for again."""
+    await answers.forget_old()
     for shop in await Shop.all().using_db(database.reader()).order_by("id"):
         days = shop.choices.retention_days
         if days is not None:

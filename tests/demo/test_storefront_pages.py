@@ -150,6 +150,15 @@ async def test_the_script_gets_figures_instead_of_a_page(walk: Walk) -> None:
     assert answer.json() == {"message": "Yoga tank is in your cart.", "pieces": 3, "likes": 0}
 
 
+async def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(walk: Walk) -> None:
+    for scheme, secure in (("https", True), ("http", False)):
+        answer = await walk.http.post(f"{scheme}://vitrina.test/demo/luma/theme", data={"theme": "dark", "next": ""})
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert ("; secure" in cookie) is secure
+
+
 async def test_forms_lead_nowhere_else(walk: Walk) -> None:
     for away in [
         "https://evil.example/",
