@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from server.access.attempts import INVITATIONS_OF_SHOP, LETTERS_TO_MAILBOX
 from server.access.people.accounts import NotAnEmail, email_of
 from server.access.policies import PEOPLE
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
+from server.api.patience import limit
 from server.api.problems import Problem, invalid, not_found
 from server.mail import letters
 from server.shops import members
@@ -71,6 +73,7 @@ async def invite(call: Call) -> Answer:
     shop = await call.shop()
     try:
         email = email_of(wanted.email)
+        await limit(call, (LETTERS_TO_MAILBOX, email), (INVITATIONS_OF_SHOP, shop.id))
         invitation, code = await members.invite(shop, email, wanted.role)
     except NotAnEmail:
         raise invalid("/email", "This is no e-mail address. Send one such as anna@shop.example.") from None
@@ -167,7 +170,7 @@ OPERATIONS = (
         description="The letter has a link that works once, for a week. Inviting an address again sends a new one.",
         body=NewMember,
         answers={201: PublicMember},
-        problems=(409,),
+        problems=(409, 429),
         examples={"body": {"email": "anna@shop.example", "role": "manager"}},
     ),
     _operation(

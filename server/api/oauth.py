@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from server.access.attempts import CLIENT_SECRETS_FROM_ADDRESS, DEVICE_CODES_FROM_ADDRESS, Limit, network_of
+from server.access.attempts import CLIENT_SECRETS_FROM_ADDRESS, DEVICE_CODES_FROM_ADDRESS, network_of
 from server.access.oauth.requests import Pairs, Reply
 from server.access.people.accounts import installation_has_owner
 from server.access.policies import PUBLIC
 from server.api.operation import Call, Operation
+from server.api.patience import limit
 from server.api.problems import Problem, unavailable
 from server.api.reading import read_body
 
@@ -116,7 +117,7 @@ async def token(call: Call) -> Response:
     """Give tokens."""
     pairs = await _parameters(call)
     if any(name == "client_secret" for name, _ in pairs) or b"authorization" in call.trace.headers:
-        await _limit(call, CLIENT_SECRETS_FROM_ADDRESS)
+        await limit(call, (CLIENT_SECRETS_FROM_ADDRESS, network_of(call.address)))
     return _response(await call.services.provider.token(pairs, _authorization(call)))
 
 
@@ -127,7 +128,7 @@ async def revoke(call: Call) -> Response:
 
 async def device(call: Call) -> Response:
     """Give a terminal its codes."""
-    await _limit(call, DEVICE_CODES_FROM_ADDRESS)
+    await limit(call, (DEVICE_CODES_FROM_ADDRESS, network_of(call.address)))
     if not await installation_has_owner():
         raise unavailable("Nobody can sign in before the operator has run `vitrina-server create-owner`")
     return _response(await call.services.provider.device_authorization(await _parameters(call), _authorization(call)))
@@ -154,13 +155,6 @@ async def _parameters(call: Call) -> Pairs:
 
 def _authorization(call: Call) -> str:
     return call.trace.headers.get(b"authorization", b"").decode("latin-1")
-
-
-async def _limit(call: Call, limit: Limit) -> None:
-    seconds = await call.services.attempts.seconds_to_wait((limit, network_of(call.address)))
-    if seconds:
-        detail = f"Too many requests of this kind came from your address. Try again in {seconds} seconds."
-        raise Problem(429, "Too many requests", detail, headers=[("retry-after", str(seconds))])
 
 
 def _response(reply: Reply) -> Response:

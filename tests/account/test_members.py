@@ -205,6 +205,13 @@ async def test_invitation_that_cannot_be_is_refused(client, anna, owned, token_o
     assert (await client.post("/v1/members", json=body, headers=await token_of(anna))).status_code == status
 
 
+async def test_invitations_fill_nobodys_mailbox(client, anna, owned, token_of) -> None:
+    owner, body = await token_of(anna), {"email": "ben@shop.example", "role": "analyst"}
+    answers = [await client.post("/v1/members", json=body, headers=owner) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [201] * 4 + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
 async def test_list_of_members_comes_in_pages(client, anna, owned, token_of) -> None:
     owner = await token_of(anna)
     for number in range(4):
