@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.widget import algolia
 from tests.journeys.installation import Installation, Shop, running
 from tests.widget.storefront import Storefront, open_storefront, page
 
@@ -51,9 +52,9 @@ def main() -> None:
     """Measure and print the tables."""
     subprocess.run([ROOT / "scripts" / "build-widget"], check=True)
     script = (ROOT / "server" / "widget" / "v1.js").read_bytes()
-    sizes = Table("size of v1.js", "bytes")
-    sizes.add_row("minified", f"{len(script):,}")
-    sizes.add_row("gzipped", f"{len(gzip.compress(script, 9)):,}")
+    sizes = Table("script", "bytes", "gzipped")
+    for name, code in (("Vitrina, v1.js", script), ("Algolia, recommend + recommend-js", algolia.script())):
+        sizes.add_row(name, f"{len(code):,}", f"{len(gzip.compress(code, 9)):,}")
     times = Table(
         "page width",
         *("first paint", "script there", "asked", "answered", "first card"),
