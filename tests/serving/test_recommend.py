@@ -26,8 +26,8 @@ QUESTIONS = st.fixed_dictionaries(
         "exclude": st.lists(SKUS, max_size=60).map(tuple),
         "shopper_id": st.sampled_from(["regular", "nobody"]),
         "category": st.sampled_from(["Wear", "wear > SHIRTS", "coats", "not a category"]),
-        "price_min": st.floats(0, 60),
-        "price_max": st.floats(20, 80),
+        "price_min": st.integers(0, 6_000).map(lambda cents: cents / 100),
+        "price_max": st.integers(2_000, 8_000).map(lambda cents: cents / 100),
         "in_stock": st.booleans(),
     },
 )
