@@ -122,6 +122,19 @@ def _time(time_ms: int) -> datetime:
 
 
 OPERATIONS = (
+    # before the ids, which would take it for one
+    Operation(
+        method="POST",
+        path="/v1/shoppers/merge",
+        policy=SHOP,
+        tag="shoppers",
+        summary="Join two ids of one shopper",
+        description="What was kept under `from` belongs to `into` from now on. Asking again changes nothing.",
+        handler=merge,
+        body=Merger,
+        answers={200: Merged},
+        examples={"body": {"from": "guest-7f3e", "into": "customer-42"}},
+    ),
     Operation(
         method="GET",
         path="/v1/shoppers/{shopper_id:path}",
@@ -147,17 +160,5 @@ OPERATIONS = (
         handler=erase,
         answers={200: Erased},
         problems=(404,),
-    ),
-    Operation(
-        method="POST",
-        path="/v1/shoppers/merge",
-        policy=SHOP,
-        tag="shoppers",
-        summary="Join two ids of one shopper",
-        description="What was kept under `from` belongs to `into` from now on. Asking again changes nothing.",
-        handler=merge,
-        body=Merger,
-        answers={200: Merged},
-        examples={"body": {"from": "guest-7f3e", "into": "customer-42"}},
     ),
 )

@@ -35,7 +35,7 @@ async def test_two_workers_share_the_trainings_of_many_shops(
     assert most_of_one_shop == 1
     rows = await RecommendationTask.filter(ACROSS_SHOPS, kind="train")
     assert [(row.status, row.attempts) for row in rows] == [("succeeded", 1)] * len(trainings)
-    trained = Counter(version.shop_id for version in await ModelVersion.filter(kind="training"))
+    trained = Counter(version.shop_id for version in await ModelVersion.filter(ACROSS_SHOPS, kind="training"))
     assert trained == {shop.id: 1 + (shop is shops[0]) for shop in shops}
 
 
