@@ -76,7 +76,8 @@ def _is_ours(message: ConsoleMessage, own: str) -> bool:
 def sign_in(page: Page, email: str = ANNA) -> None:
     """Sign in by keyboard alone."""
     page.goto("/sign-in") if "/sign-in" not in page.url else None
-    page.keyboard.type(email)  # the first field has the focus
+    page.locator("input:focus").wait_for()  # the first field, once the page is drawn
+    page.keyboard.type(email)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
