@@ -134,6 +134,7 @@ def test_terminal_is_let_in(enter: Callable[..., Page], vitrina: Installation) -
     page.goto("/device")
     sign_in(page) if "/sign-in" in page.url else None
     page.goto("/device")
+    page.locator("input:focus").wait_for()
     page.keyboard.type(codes["user_code"].lower())
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Allow").click()
