@@ -14,7 +14,7 @@ from server.serving.question import Question
 from server.serving.recommend import recommend, recommend_page
 
 MOST_LISTS = 10
-Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # as in events
 ItemIds = Annotated[list[ItemId], Meta(max_length=200)]
 
 _DESCRIPTION = """\

@@ -103,7 +103,7 @@ class Recents:
         self._payer: asyncio.Task[None] | None = None
 
     async def of(self, shop_id: str, shopper_id: str | None, session_id: str | None) -> tuple[Recent, ...]:
-        """What this shopper and this session did last, newest first, at most 50; one round trip unless unknown."""
+        """What this shopper and this session did last, newest first, at most `MOST`; one round trip unless unknown."""
         identities = [
             Identity(shop_id, column, identity)
             for column, identity in (("shopper_id", shopper_id), ("session_id", session_id))
