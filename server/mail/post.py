@@ -84,9 +84,10 @@ def _message(letter: Letter, settings: Settings) -> EmailMessage:
 def _keep(message: EmailMessage, folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the links inside open accounts
     path = folder / f"{time.time_ns()}.eml"
-    path.touch(mode=0o600)
-    path.write_bytes(bytes(message))
-    return path
+    draft = path.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(bytes(message))
+    return draft.rename(path)  # whoever finds a letter finds all of it
 
 
 def _send(message: EmailMessage, url: str) -> None:
