@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,9 @@ class Storefront:
 
     address: str
     pages: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    # what is posted to a path is answered with the JSON that its function makes of it, after `latency_s`
+    answers: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    latency_s: float = 0.0
 
     def put(self, path: str, page: str, **headers: str) -> str:
         """Put up a page with further response headers (`content_security_policy=…`); returns its address."""
@@ -47,7 +50,13 @@ def open_storefront() -> Iterator[Storefront]:
                 self._answer(b"", {}, 404)
 
         def do_POST(self) -> None:
-            """What stands where the API should: a page of HTML, under /slow after a long while."""
+            """What stands where the API should: a ready answer, or a page of HTML, under /slow after a long while."""
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answering = shop.answers.get(self.path.partition("?")[0])
+            if answering:
+                time.sleep(shop.latency_s)
+                self._answer(answering(sent), {"Content-Type": "application/json"})
+                return
             if self.path.startswith("/slow"):
                 time.sleep(SLOW_S)
             headers = {"Content-Type": "text/html", "Access-Control-Allow-Origin": "*"}
