@@ -172,14 +172,16 @@ def test_what_was_bought_is_recommended_no_more(enter: Callable[..., Page]) -> N
 def test_whoever_signs_in_is_who_vitrina_is_asked_for(enter: Callable[..., Page]) -> None:
     page = enter()
     page.goto("/demo/luma/account")
-    page.get_by_role("button", name="New customer").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="New customer").click()
     shopper = page.locator("body").get_attribute("data-shopper") or ""
     assert shopper.startswith("new-")
     with page.expect_request("**/v1/recommendations/batch*") as asked:
         page.reload()
     assert json.loads(asked.value.post_data or "{}")["requests"][0]["shopper_id"] == shopper
     page.goto("/demo/luma/account")
-    page.get_by_role("button", name="Guest").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Guest").click()
     with page.expect_request("**/v1/recommendations/batch*") as asked:
         page.reload()
     assert json.loads(asked.value.post_data or "{}")["requests"][0]["shopper_id"] != shopper
