@@ -116,8 +116,9 @@ class Attempt:
 
     async def _leave_or_kill(self, process: asyncio.subprocess.Process) -> None:
         """The row is not ours: either the child has just written its result and ends, or another worker took over."""
+        patience_s = 0.2 if await self._taken_over() else 5.0
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 0.2 if await self._taken_over() else 5.0)
+            await asyncio.wait_for(process.wait(), patience_s)
         if process.returncode is None:
             await self._end("lost", 0)
 
