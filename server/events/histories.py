@@ -73,31 +73,50 @@ class Interest(NamedTuple):
 
 def interest(recents: Sequence[Recent], now_ms: int, lately_ms: int = LATELY_MS) -> Interest:
     """The interest of one shopper, from events newest first. What was taken within `lately_ms` is not to be shown."""
-    undone: dict[str, set[str]] = {}
+    stand, never = _still_standing(recents)
     weights: dict[str, float] = {}  # item id: weight of its strongest event
     kinds: dict[str, str] = {}  # and that event's type
-    never: set[str] = set()
-    step, moment, since_ms = -1, -1, now_ms - lately_ms
-    for recent in recents:
-        item_id, kind = recent.item_id, recent.type
+    step, moment, faded = -1, -1, 1.0
+    for recent in stand:
         if recent.time_ms != moment:
             step, moment = step + 1, recent.time_ms  # lines of one order are one moment
-        weight = WEIGHTS.get(kind)
-        if weight is None:
-            undone.setdefault(item_id, set()).update(_UNDOES.get(kind, ()))
-            if kind == "not_interested" and item_id not in weights:
-                never.add(item_id)  # unless the shopper came back to it since
-            continue
-        if undone and kind in undone.get(item_id, ()):
-            continue
-        if moment > since_ms and kind in _TAKEN:
-            never.add(item_id)
-        weight *= _FADED[step]
+            faded = _FADED[step]
+            if len(weights) >= MOST_SEEDS and faded < sorted(weights.values(), reverse=True)[MOST_SEEDS - 1]:
+                break  # whatever is older is too faint to be a seed
+        item_id, kind = recent.item_id, recent.type
+        weight = WEIGHTS[kind] * faded
         if weight > weights.get(item_id, 0.0):
             weights[item_id], kinds[item_id] = weight, kind
+    for recent in stand:
+        if recent.time_ms <= now_ms - lately_ms:
+            break
+        if recent.type in _TAKEN:
+            never.add(recent.item_id)
     strongest = sorted(weights, key=weights.__getitem__, reverse=True)[:MOST_SEEDS]
     seeds = [(item_id, weights[item_id], _BECAUSE[kinds[item_id]]) for item_id in strongest]
-    return Interest(seeds, never, weights)
+    return Interest(seeds, never, dict.fromkeys([recent.item_id for recent in stand]))
+
+
+def _still_standing(recents: Sequence[Recent]) -> tuple[Sequence[Recent], set[str]]:
+    """Those of the events, newest first, that say something about interest and were not taken back later, and the ids
+    of what the shopper does not want to see and did not come back to.
+    """
+    if WEIGHTS.keys() >= {recent.type for recent in recents}:  # nothing was taken back
+        return recents, set()
+    undone: dict[str, set[str]] = {}
+    stand: list[Recent] = []
+    chosen: set[str] = set()
+    unwanted: set[str] = set()
+    for recent in recents:
+        item_id, kind = recent.item_id, recent.type
+        if kind not in WEIGHTS:
+            undone.setdefault(item_id, set()).update(_UNDOES.get(kind, ()))
+            if kind == "not_interested" and item_id not in chosen:
+                unwanted.add(item_id)
+        elif kind not in undone.get(item_id, ()):
+            stand.append(recent)
+            chosen.add(item_id)
+    return stand, unwanted
 
 
 class Past(NamedTuple):
@@ -127,22 +146,17 @@ NO_PAST = Past(
 
 def past_of(recents: Sequence[Recent], row_of: Callable[[str], int]) -> Past:
     """The past of one shopper from recent events, newest first; `row_of` gives -1 for an unknown item."""
-    undone: dict[str, set[str]] = {}
     rows: list[int] = []
     weights: list[float] = []
     bought: list[bool] = []
     times: list[int] = []
-    for recent in recents:
-        weight = WEIGHTS.get(recent.type)
-        if weight is None:
-            undone.setdefault(recent.item_id, set()).update(_UNDOES.get(recent.type, ()))
-        elif not undone or recent.type not in undone.get(recent.item_id, ()):
-            row = row_of(recent.item_id)
-            if row >= 0:
-                rows.append(row)
-                weights.append(weight)
-                bought.append(recent.type == "purchase")
-                times.append(recent.time_ms)
+    for recent in _still_standing(recents)[0]:
+        row = row_of(recent.item_id)
+        if row >= 0:
+            rows.append(row)
+            weights.append(WEIGHTS[recent.type])
+            bought.append(recent.type == "purchase")
+            times.append(recent.time_ms)
     return _past(
         np.array(rows[::-1], dtype=np.int32),
         np.array(weights[::-1], dtype=np.float32),

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from server.events.store import EventRow
 from server.storage import database
-from server.storage.gathering import Gathering
+from server.storage.pipelining import Pipelining
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Recents:
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
-        self._gathering = Gathering(redis, _TIMEOUT_S)
+        self._reads = Pipelining(redis, _TIMEOUT_S)
         self._append = redis.register_script(_APPEND)
         self._put_if_unchanged = redis.register_script(_PUT_IF_UNCHANGED)
         self._away_until = 0.0
@@ -113,7 +113,7 @@ class Recents:
             return ()
         keys = [identity.key for identity in identities]
         try:
-            generation, *stored = await self._gathering.mget([_generation_key(shop_id), *keys])
+            generation, *stored = await self._reads.mget([_generation_key(shop_id), *keys])
         except FAILURES as error:
             self._failed(error)
             return ()
@@ -122,10 +122,10 @@ class Recents:
             known = _read(value, generation or b"0")
             recents += known if known is not None else await self._rebuild(identity, value, generation or b"0")
         # the sort is stable: of two things done at the same time the one that came in later is first
-        newest_first = reversed(recents)
+        recents.sort(key=_by_time)  # stable: of two things done at the same time the one that came in later is last
         if len(identities) > 1:
-            newest_first = dict.fromkeys(newest_first)  # an event that names both is in both
-        return tuple(sorted(newest_first, key=_by_time, reverse=True)[:MOST])
+            recents = list(dict.fromkeys(recents))  # an event that names both is in both
+        return tuple(recents[: -MOST - 1 : -1])
 
     async def remember(self, rows: Iterable[tuple[str, EventRow]]) -> None:
         """Add events, each with its shop's id, that are committed. What Redis cannot take now is added later."""
@@ -149,7 +149,8 @@ class Recents:
             self._pay_later()
 
     async def close(self) -> None:
-        """Stop paying debts."""
+        """Stop paying debts, and end the connection of the reads."""
+        self._reads.close()
         if self._payer is not None:
             self._payer.cancel()
             await asyncio.gather(self._payer, return_exceptions=True)

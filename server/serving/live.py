@@ -3,7 +3,7 @@
 Stock, prices, cards and deletions are changed here at once; everything learned waits for the next snapshot.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +49,12 @@ class Live:
                 self._rows[item_id] = row
         return row
 
-    def rows_of(self, item_ids: Iterable[str]) -> list[int]:
+    def rows_of(self, item_ids: Collection[str]) -> list[int]:
         """The rows of the known ones among `item_ids`, in order."""
-        known = self._rows
-        rows = [known[item_id] if item_id in known else self.row_of(item_id) for item_id in item_ids]
-        return [row for row in rows if row >= 0]
+        try:
+            return list(map(self._rows.__getitem__, item_ids))  # all at hand, as nearly always
+        except KeyError:
+            return [row for item_id in item_ids if (row := self.row_of(item_id)) >= 0]
 
     def card(self, row: int) -> bytes:
         """The open JSON object of the product's card."""

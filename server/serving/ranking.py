@@ -1,6 +1,6 @@
 """Blending: what several sources say about the same product is added up; the loudest voice gives the reason."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,10 +30,10 @@ class Ranked(NamedTuple):
         return spoken.argmax(axis=1).tolist()
 
 
-def blend(found: Sequence[tuple[Candidates, float]], left_out: Collection[int], count: int) -> Ranked | None:
+def blend(found: Sequence[tuple[Candidates, float]], left_out: NDArray[np.intp], count: int) -> Ranked | None:
     """Add up candidates of sources, each with the weight of its source; None when there are none.
 
-    `left_out`: rows that shall not come; `count`: number of products of the shop.
+    `left_out` (l,): rows that shall not come; `count`: number of products of the shop.
     """
     if not found:
         return None
@@ -41,10 +41,10 @@ def blend(found: Sequence[tuple[Candidates, float]], left_out: Collection[int], 
     loudness = np.concatenate([candidates.scores * np.float32(weight) for candidates, weight in found])
     if count <= _DENSE_UP_TO:
         sums = np.bincount(voices, loudness, count)  # (n,)
-        sums[list(left_out)] = 0.0
+        sums[left_out] = 0.0
         rows = (sums > 0).nonzero()[0]
         return Ranked(rows, sums[rows].astype(np.float32), voices, loudness)
     rows, places = np.unique(voices, return_inverse=True)
     sums = np.bincount(places, loudness)
-    sums[np.isin(rows, list(left_out))] = 0.0
+    sums[np.isin(rows, left_out)] = 0.0
     return Ranked(rows[sums > 0].astype(np.intp), sums[sums > 0].astype(np.float32), voices, loudness)

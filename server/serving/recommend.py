@@ -155,7 +155,7 @@ class _Way:
             given=count,
             category=self.category,
             past=past,
-            left_out=np.array([*self.never, *self.last], dtype=np.int32),
+            left_out=np.array([*self.never, *self.last], dtype=np.intp),
             again=again,
             limit=self.question.limit,
         )
@@ -164,7 +164,7 @@ class _Way:
     def _from_sources(self) -> list[_Chosen]:
         sources = self.sources.items()
         found = [(some, weight) for name, weight in sources if (some := SOURCES[name](self.asked)) is not None]
-        snapshot, left_out = self.live.snapshot, [*self.never, *self.last]
+        snapshot, left_out = self.live.snapshot, self.asked.left_out
         ranked = ranking.blend(found, left_out, snapshot.count)
         rows, scores = self._kept(ranked)
         if len(rows) < self.question.limit and (more := self._deeper(ranked)) is not None:

@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     given: int
     category: int
     past: Past
-    left_out: NDArray[np.int32]
+    left_out: NDArray[np.intp]
     again: bool
     limit: int
 
@@ -66,5 +66,4 @@ def by_seeds(asked: Asked, pairs: Pairs, reason: str) -> Candidates | None:
         return None
     most = max(FEWEST_PER_SEED, MOST_CANDIDATES // len(asked.seeds))
     rows, scores = pairs.of(asked.rows, most)
-    scores *= asked.weights[:, None]
-    return Candidates(rows.ravel(), scores.ravel(), reason, per_seed=rows.shape[1])
+    return Candidates(rows.ravel(), (scores * asked.weights[:, None]).ravel(), reason, per_seed=rows.shape[1])
