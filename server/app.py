@@ -29,7 +29,7 @@ from server.account import pages as account
 from server.api.front import Front
 from server.api.news import News
 from server.api.openapi import operations
-from server.api.operation import routes
+from server.api.operation import routes, without_parameters
 from server.api.services import Services
 from server.catalog.search import Search
 from server.demo import pages
@@ -79,9 +79,10 @@ def build(settings: Settings) -> Starlette:
         search=Search(),
         queries=Queries(redis),
     )
+    api = routes(operations(), services)
     app = Starlette(
-        routes=[*routes(operations(), services), *account.routes(settings, secret), *pages.routes()],
-        middleware=[Middleware(Front, services)],
+        routes=[*api, *account.routes(settings, secret), *pages.routes()],
+        middleware=[Middleware(Front, services, without_parameters(api))],
         exception_handlers={HTTPException: _hand_to_front},
         lifespan=_lifespan,
     )

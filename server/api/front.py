@@ -62,11 +62,15 @@ class Trace:
 
 
 class Front:
-    """ASGI middleware, the outermost of the application's own."""
+    """ASGI middleware, the outermost of the application's own.
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    `direct`: what answers a method and a path without parameters. There is no need to ask each route in turn for these.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services, direct: Mapping[tuple[str, str], ASGIApp]) -> None:
         self.app = app
         self.services = services
+        self._direct = direct
         # one's own machine without a proxy in front: everybody has the same address, and is oneself
         self._is_at_home = not services.settings.public_url
         by_tls = services.settings.base_url.startswith("https://")
@@ -91,7 +95,12 @@ class Front:
 
         try:
             self._admit(scope, trace)
-            await self.app(scope, receive, tagged)
+            endpoint = self._direct.get((scope["method"], scope["path"]))
+            if endpoint is None:
+                await self.app(scope, receive, tagged)
+            else:
+                scope["path_params"] = {}
+                await endpoint(scope, receive, tagged)
         except ClientDisconnect:
             trace.status = trace.status or _GONE
         except Exception as error:

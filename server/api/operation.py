@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.access.policies import Policy
 from server.access.principal import Principal
@@ -169,6 +169,16 @@ def routes(operations: Iterable[Operation], services: Services) -> list[Route]:
         Route(path, Endpoint(path, group, services), methods=["OPTIONS", *(one.method for one in group)])
         for path, group in by_path.items()
     ]
+
+
+def without_parameters(routes: Iterable[Route]) -> dict[tuple[str, str], ASGIApp]:
+    """The endpoints of those of the `routes` whose paths are always the same, by method and path."""
+    return {
+        (method, route.path): route.endpoint
+        for route in routes
+        if not route.param_convertors and isinstance(route.endpoint, Endpoint)
+        for method in route.endpoint.operations
+    }
 
 
 class Endpoint:

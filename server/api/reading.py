@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -16,12 +17,16 @@ from server.api.problems import InvalidField, Problem
 
 Headers = Mapping[bytes, bytes]
 
+_MOST_KEPT, _LONGEST_KEPT = 1_024, 512
 _ESCAPES = re.compile(rb"[%+]")
 _MOST_QUERY_FIELDS = 1_000  # thousands of parameters are an attack or a bug, never a page of a shop
 
 
 class QueryReader:
-    """Turns a query string into a Struct. Repeated parameters fill list fields; unknown ones are left out."""
+    """Turns a query string into a Struct. Repeated parameters fill list fields; unknown ones are left out.
+
+    What pages without a shopper ask for is often the same: the last ones that were read are kept.
+    """
 
     def __init__(self, expected: type[msgspec.Struct]) -> None:
         self._expected = expected
@@ -30,9 +35,13 @@ class QueryReader:
         self._lists = {field.encode_name for field in known if _holds(field.type, list, tuple, set, frozenset)}
         self._floats = tuple(field.name for field in known if _holds(field.type, float))
         self._optional = {field.encode_name for field in known if not field.required}
+        self._kept = lru_cache(_MOST_KEPT)(self._read)
 
     def read(self, query_string: bytes) -> msgspec.Struct:
         """The checked parameters; raises Problem 422."""
+        return self._kept(query_string) if len(query_string) <= _LONGEST_KEPT else self._read(query_string)
+
+    def _read(self, query_string: bytes) -> msgspec.Struct:
         values: dict[str, Any] = {}
         for name, value in _pairs(query_string):
             if name not in self._known:

@@ -153,7 +153,7 @@ def _summed(
 
 
 def places_of(
-    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32]
+    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32] | NDArray[np.intp]
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Which of `some` rows are among the numbered `rows`, and the places of these."""
     at = places[some]

@@ -14,6 +14,7 @@ from server.serving.question import Question
 from server.serving.snapshot import Snapshot
 
 _MOST_REMEMBERED = 50_000  # ids whose row is kept at hand; about 6 MB
+_MOST_CARDS = 4_000  # that are kept at hand; some 2 MB
 _MOST_CATEGORIES = 16  # one byte per product each
 _MOST_ANSWERS = 256  # finished answers kept per shop; about 1 MB
 
@@ -30,6 +31,7 @@ class Live:
         self.generation = generation
         self.size_bytes = snapshot.size_bytes + 6 * snapshot.count
         self._cards: dict[int, bytes] = {}
+        self._cards_at_hand: dict[int, bytes] = {}
         self._names: dict[int, bytes] = {}
         self._joined: dict[str, int] = {}  # variants that joined a known product after the snapshot
         self._rows: dict[str, int] = {}
@@ -58,7 +60,13 @@ class Live:
 
     def card(self, row: int) -> bytes:
         """The open JSON object of the product's card."""
-        return self._cards.get(row) or self.snapshot.cards[row]
+        card = self._cards_at_hand.get(row)
+        if card is None:
+            card = self._cards.get(row) or self.snapshot.cards[row]
+            if len(self._cards_at_hand) >= _MOST_CARDS:
+                self._cards_at_hand.clear()
+            self._cards_at_hand[row] = card
+        return card
 
     def name(self, row: int) -> bytes:
         """The product's title as the inside of a JSON string."""
@@ -92,6 +100,7 @@ class Live:
                 if self.snapshot.ids.find(item_id) != row:
                     self._joined[item_id] = row
         self._rows.clear()
+        self._cards_at_hand.clear()
         self._answers.clear()
         self.generation += 1
 

@@ -182,14 +182,14 @@ class _Way:
         """Rows that may be shown and their scores, best first; no more than variety is picked from."""
         if ranked is None:
             return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
-        allowed = self.eligibility.of(ranked.rows)
-        rows, scores = ranked.rows[allowed], ranked.scores[allowed]
+        rows, scores = ranked.rows, ranked.scores
+        allowed = self.eligibility.of(rows)
+        if not allowed.all():
+            rows, scores = rows[allowed], scores[allowed]
         most = diversity.pool_size(self.question.limit)
-        if len(rows) > most:
-            top = scores.argpartition(len(rows) - most)[-most:]
-            rows, scores = rows[top], scores[top]
-        order = (-scores).argsort()
-        return rows[order], scores[order]
+        top = scores.argpartition(len(rows) - most)[-most:] if len(rows) > most else np.arange(len(rows))
+        best = top[(-scores[top]).argsort()]
+        return rows[best], scores[best]
 
     def _deeper(self, ranked: Ranked | None) -> Candidates | None:
         """More of what is like the seeds, when filters have left too little of what was worked out beforehand."""
@@ -210,10 +210,11 @@ class _Way:
 
     def _items(self, chosen: list[_Chosen]) -> list[bytes]:
         live, seeds, items = self.live, self.asked.seeds, list[bytes]()
+        names: dict[int, bytes] = {}  # a few seeds bring most of a list
         for row, score, code, seed in chosen:
             name = b""
             if seed >= 0 and code != "recent":
-                name = live.name(seeds[seed])
+                name = names.get(seed) or names.setdefault(seed, live.name(seeds[seed]))
                 code = self.because[seed] or (code if code != LINKED else of_pair(live.snapshot, seeds[seed], row))
             elif code in reasons.OF_A_CATEGORY:
                 name = live.snapshot.category_names[popular.category_of(self.asked)]
