@@ -126,17 +126,30 @@ def set_up(settings: Settings) -> None:
         library.propagate = True
 
 
-def request_line(fields: dict[str, Any]) -> None:
-    """Write the line of one request: the same as `info("request", **fields)`, at a quarter of the cost where lines are
-    JSON. `fields` is used up.
-    """
+class RequestLine(msgspec.Struct, kw_only=True):
+    """What the log says of one request. `ms`: from the request to its answer."""
+
+    method: str
+    route: str
+    status: int
+    ms: float
+    request_id: str
+    shop: str
+    key: str
+    time: str = ""
+    level: str = "info"
+    event: str = "request"
+
+
+def request_line(line: RequestLine) -> None:
+    """Write the line of one request: the same as `info("request", …)`, at a tenth of the cost where lines are JSON."""
     if not _fast_requests:
-        structlog.get_logger().info("request", **fields)
+        happening = msgspec.structs.asdict(line)
+        del happening["time"], happening["level"], happening["event"]
+        structlog.get_logger().info("request", **happening)
         return
-    _with_time(None, "info", fields)
-    fields["level"] = "info"
-    fields["event"] = "request"
-    cast(LineWriter, _writer).write(_encode(fields), at_once=False)
+    line.time = _now()
+    cast(LineWriter, _writer).write(_encode(line), at_once=False)
 
 
 def flush() -> None:
@@ -164,12 +177,16 @@ def _with_request_id(_logger: Any, _method: str, happening: EventDict) -> EventD
 
 
 def _with_time(_logger: Any, _method: str, happening: EventDict) -> EventDict:
+    happening["time"] = _now()
+    return happening
+
+
+def _now() -> str:
     global _second
     seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
     if _second[0] != seconds:
         _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-    happening["time"] = f"{_second[1]}.{milliseconds:03}Z"
-    return happening
+    return f"{_second[1]}.{milliseconds:03}Z"
 
 
 def _as_json(_logger: Any, _method: str, happening: EventDict) -> bytes:

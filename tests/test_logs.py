@@ -28,8 +28,13 @@ def test_lines_are_json_where_nobody_watches() -> None:
     assert line["time"].endswith("Z")
 
 
+_LINE = (
+    'line = logs.RequestLine(method="GET", route="/v1/items", status=200, ms=0.5, request_id="req_1", shop="", key="")'
+)
+
+
 def test_request_lines_say_the_same_in_both_forms() -> None:
-    script = 'logs.request_line({"method": "GET", "route": "/v1/items", "status": 200})'
+    script = f"{_LINE}; logs.request_line(line)"
     (line,) = parsed(script)
     assert (line["event"], line["route"], line["level"]) == ("request", "/v1/items", "info")
     (text,) = written(script, log_format="console")
@@ -40,7 +45,7 @@ def test_request_lines_say_the_same_in_both_forms() -> None:
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_level_is_respected(log_format: str) -> None:
     script = (
-        'import structlog; log = structlog.get_logger(); log.info("quiet"); logs.request_line({"route": "/"});'
+        f'import structlog; log = structlog.get_logger(); log.info("quiet"); {_LINE}; logs.request_line(line);'
         'log.warning("loud")'
     )
     (line,) = written(script, log_level="warning", log_format=log_format)

@@ -163,15 +163,15 @@ def _record(scope: Scope, trace: Trace, seconds: float) -> None:
     method, status = scope["method"], trace.status or 500
     metrics.observe(method, route, status, seconds)
     logs.request_line(
-        {
-            "method": method,
-            "route": route,
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-            "request_id": trace.request_id,
-            "shop": trace.shop_id,
-            "key": trace.key_id,
-        }
+        logs.RequestLine(
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 3),
+            request_id=trace.request_id,
+            shop=trace.shop_id,
+            key=trace.key_id,
+        )
     )
 
 
