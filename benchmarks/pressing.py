@@ -6,6 +6,7 @@ With wrk where it is installed; else with a small client in Python, which is the
 import asyncio
 import contextlib
 import itertools
+import random
 import re
 import shutil
 import subprocess
@@ -16,7 +17,9 @@ from typing import NamedTuple
 
 CONNECTIONS = 16
 CALM_CONNECTIONS = 2
-CALM_PAUSE_MS = 4  # each calm connection then asks some 200 times a second: far from what one core can do
+# Each calm connection then asks some 200 times a second: far from what one core can do. By chance, as visitors do: with
+# equal pauses the two would soon ask at the same moments, and the half of all requests would wait for the other.
+CALM_PAUSE_MS = (1, 7)
 
 
 class Request(NamedTuple):
@@ -67,7 +70,7 @@ def _wrk(port: int, requests: Sequence[Request], key: str, seconds: float, calml
     ]
     # in `init` wrk knows the host, which it writes into each request
     prepared = "function init(args)\n" + "\n".join(lines) + "\nend"
-    delay = f"function delay() return {CALM_PAUSE_MS} end" if calmly else ""
+    delay = f"function delay() return math.random{CALM_PAUSE_MS} end" if calmly else ""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(requests=prepared, delay=delay))
         script.flush()
@@ -104,7 +107,7 @@ async def _python(port: int, requests: Sequence[Request], key: str, seconds: flo
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < end:
             if calmly:
-                await asyncio.sleep(CALM_PAUSE_MS / 1000)
+                await asyncio.sleep(random.uniform(*CALM_PAUSE_MS) / 1000)
             started = time.perf_counter()
             writer.write(next(turns))
             head = await reader.readuntil(b"\r\n\r\n")

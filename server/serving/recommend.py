@@ -209,17 +209,24 @@ class _Way:
         return [(fill.row, fill.score, fill.reason, -1) for fill in fills]
 
     def _items(self, chosen: list[_Chosen]) -> list[bytes]:
-        live, seeds, items = self.live, self.asked.seeds, list[bytes]()
-        names: dict[int, bytes] = {}  # a few seeds bring most of a list
+        items = list[bytes]()
+        fragments: dict[tuple[str, int], bytes] = {}  # a few seeds bring most of a list
         for row, score, code, seed in chosen:
-            name = b""
-            if seed >= 0 and code != "recent":
-                name = names.get(seed) or names.setdefault(seed, live.name(seeds[seed]))
-                code = self.because[seed] or (code if code != LINKED else of_pair(live.snapshot, seeds[seed], row))
-            elif code in reasons.OF_A_CATEGORY:
-                name = live.snapshot.category_names[popular.category_of(self.asked)]
-            items += answers.item(live.card(row), score, reasons.fragment(code, name))
+            # how the linear model's link came about is another for each row
+            reason = fragments.get((code, seed)) or self._reason(row, code, seed)
+            if code != LINKED:
+                fragments[code, seed] = reason
+            items += answers.item(self.live.card(row), score, reason)
         return items
+
+    def _reason(self, row: int, code: str, seed: int) -> bytes:
+        live, seeds, name = self.live, self.asked.seeds, b""
+        if seed >= 0 and code != "recent":
+            name = live.name(seeds[seed])
+            code = self.because[seed] or (code if code != LINKED else of_pair(live.snapshot, seeds[seed], row))
+        elif code in reasons.OF_A_CATEGORY:
+            name = live.snapshot.category_names[popular.category_of(self.asked)]
+        return reasons.fragment(code, name)
 
 
 def _voice(number: int, found: Sequence[tuple[Candidates, float]]) -> tuple[str, int]:
