@@ -25,6 +25,7 @@ from server.access.oauth.provider import Provider
 from server.access.oauth.signing import SigningKeys
 from server.access.oauth.tokens import Tokens
 from server.access.oidc import Outside
+from server.access.shares import Shares
 from server.account import pages as account
 from server.api.front import Front
 from server.api.news import News
@@ -66,6 +67,7 @@ def build(settings: Settings) -> Starlette:
         credentials=Credentials(Keyring(settings), tokens),
         addresses=Addresses(redis),
         limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),
+        shares=Shares(settings.shop_share),
         provider=Provider(settings, tokens),
         attempts=Attempts(redis, secret),
         secret=secret,

@@ -196,14 +196,20 @@ class Endpoint:
                 operation.policy,
                 self.services.credentials,
                 self.services.limiter,
+                self.services.shares,
                 trace,
                 operation.method,
                 scope["query_string"],
             )
-        key = trace.headers.get(HEADER) if operation.is_done_once else None
+        work = self._serve(operation, call, send)
+        await (self.services.shares.measured(call.shop_id, work) if call.shop_id else work)
+
+    async def _serve(self, operation: Operation, call: Call, send: Send) -> None:
+        scope = call.scope
+        key = call.trace.headers.get(HEADER) if operation.is_done_once else None
         if key is None:
             await self._check(operation, call)
-            await _answer(scope, receive, send, await _handled(operation, call))
+            await _answer(scope, call.receive, send, await _handled(operation, call))
         else:
             answer = await self._once(operation, call, key)
             await _send(scope, send, answer.status, answer.headers, answer.body)
