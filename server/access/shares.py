@@ -14,6 +14,7 @@ from typing import Any
 _AT_ONCE_S = 0.25  # of processor time that a shop may take in one go: some hundred lists, or a large batch of items
 _NEIGHBOUR_LASTS_S = 10.0  # a shop that was silent for so long has nobody who would wait
 _FIRST_GUESS_S = 0.001
+_MOST_EXPECTED_S = 0.05  # a task that was followed for an hour says nothing of the next request
 _MEMORY = 0.1  # weight of the newest request in what one of the shop's costs
 _MOST_ACCOUNTS = 10_000  # about 2 MB
 
@@ -59,12 +60,12 @@ class Shares:
         # in advance, so that of many requests that come together not all are let in before the first has its bill
         expected_s = account.cost_s
         account.owed_s += expected_s
-        measured = _Measured(work)
+        measured = _Measured(work, account)
         try:
             await measured
         finally:
-            account.owed_s = max(0.0, account.owed_s + measured.busy_s - expected_s)
-            account.cost_s += _MEMORY * (measured.busy_s - account.cost_s)
+            account.owed_s = max(0.0, account.owed_s - expected_s)
+            account.cost_s += _MEMORY * (min(measured.busy_s, _MOST_EXPECTED_S) - account.cost_s)
         return None
 
     def _has_neighbour(self, shop_id: str, now: float) -> bool:
@@ -79,12 +80,13 @@ class Shares:
 
 
 class _Measured:
-    """Awaits `work`, and knows for how long it kept the process busy."""
+    """Awaits `work`, and charges what it takes as it takes it: following a task is one request that lasts for hours."""
 
-    __slots__ = ("_work", "busy_s")
+    __slots__ = ("_account", "_work", "busy_s")
 
-    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, None], account: _Account) -> None:
         self._work = work
+        self._account = account
         self.busy_s = 0.0
 
     def __await__(self) -> Generator[Any, Any, None]:
@@ -96,7 +98,9 @@ class _Measured:
             except StopIteration:
                 return
             finally:
-                self.busy_s += time.thread_time() - began
+                took_s = time.thread_time() - began
+                self.busy_s += took_s
+                self._account.owed_s += took_s
             try:
                 yield waits_for
                 error = None

@@ -62,6 +62,23 @@ async def test_waiting_is_nobodys_time_and_what_is_thrown_comes_through() -> Non
         await cancelled
 
 
+async def test_long_request_is_charged_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "_AT_ONCE_S", 0.01)
+    account = Shares(0.05)
+    await account.measured("quiet", _busy(0.001))
+    gate = asyncio.Event()
+
+    async def follow() -> None:
+        await _busy(0.1)
+        await gate.wait()
+
+    following = asyncio.create_task(account.measured("loud", follow()))
+    await asyncio.sleep(0.15)
+    assert account.wait_of_shop("loud") >= 1
+    gate.set()
+    await following
+
+
 async def test_requests_that_come_together_are_not_all_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "_AT_ONCE_S", 0.01)
     account = Shares(0.25)
