@@ -132,7 +132,7 @@ async def change(call: Call) -> PublicKey:
     row = await keys.change(shop, key_id, changes, call.services.redis) if changes else row
     if row is None:
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     return PublicKey(**_fields(row))
 
 
@@ -147,7 +147,7 @@ async def rotate(call: Call) -> Answer:
     )
     if made is None:
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     row, raw = made
     return Answer(MadeKey(**_fields(row), key=raw), status=201)
 
@@ -157,8 +157,15 @@ async def revoke(call: Call) -> Answer:
     key_id: str = call.path["key_id"]
     if not await keys.revoke(await call.shop(), key_id, call.services.redis):
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     return Answer(None, status=204)
+
+
+async def _forget(call: Call) -> None:
+    async def forget() -> None:
+        call.services.credentials.forget()
+
+    await database.after_commit(forget)
 
 
 def _check_end(end: datetime | None) -> None:
