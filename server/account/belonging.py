@@ -21,6 +21,7 @@ _DONE = {
     "sessions": "All other browsers were signed out.",
     "program": "The program can no longer act for you.",
     "joined": "You joined the shop.",
+    "left": "You left the shop.",
 }
 _MOST_SHOPS = 100
 
