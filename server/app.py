@@ -71,7 +71,7 @@ def build(settings: Settings) -> Starlette:
         provider=Provider(settings, tokens),
         attempts=Attempts(redis, secret),
         secret=secret,
-        post=Post(settings),
+        post=Post(settings, secret.key("letters")),
         outside=Outside(settings),
         news=News(),
         shelf=Shelf(settings),
@@ -107,7 +107,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.redis.aclose)
         await _patiently("Redis", services.settings, services.redis.ping)
         stack.push_async_callback(services.shelf.close)
-        stack.push_async_callback(services.post.stop)
         await services.ingest.start()
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
@@ -118,6 +117,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             _keep_last_use(services.credentials),
             services.limiter.count(),
             services.addresses.keep_fresh(),
+            services.post.work(),
             pruning.keep_pruning(),
         ):
             stack.push_async_callback(_end, asyncio.create_task(work))

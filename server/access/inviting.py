@@ -34,5 +34,5 @@ async def invite(shop: Shop, email: str, role: Role, attempts: Attempts, post: P
     async with database.transaction():
         invitation, code = await members.invite(shop, address, role)
         link, lasts = f"{url}/invitation?code={code}", members.INVITATION_LASTS
-        post.send(letters.invitation(address, url, link, shop=shop.name, role=role, lasts=lasts))
+        await post.send(letters.invitation(address, url, link, shop=shop.name, role=role, lasts=lasts))
     return invitation

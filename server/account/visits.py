@@ -135,11 +135,7 @@ class Visit:
 
     async def send(self, letter: Letter) -> None:
         """Have a letter sent, once what it tells of is written."""
-
-        async def hand_over() -> None:
-            self.services.post.send(letter)
-
-        await database.after_commit(hand_over)
+        await self.services.post.send(letter)
 
     def _named(self, name: str) -> str:
         return f"__Host-vitrina-{name}" if self.secure else f"vitrina-{name}"

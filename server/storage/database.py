@@ -19,6 +19,7 @@ from tortoise.transactions import in_transaction
 from server.settings import Settings
 
 MODELS = (
+    "server.mail.models",
     "server.shops.models",
     "server.shops.answers",
     "server.access.models",
