@@ -73,7 +73,8 @@ def main() -> int:
             "VITRINA_PORT": str(port),
             "VITRINA_API_PROCESSES": "1",
             "VITRINA_LOG_FORMAT": "json",
-            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key may
+            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key or shop may
+            "VITRINA_SHOP_SHARE": "1",
         }
         if not state.load(Settings(data_folder=folder)):
             console.print("Loading the demo shops; this takes a minute or two.")
@@ -90,7 +91,7 @@ def main() -> int:
         _warm(port, [shop.publishable_key for shop in shops.values()])
         lines = [
             Line("empty Starlette route", empty, empty_port, [Request("/")]),
-            Line("personal", api, port, _personal()),
+            Line("personal", api, port, personal()),
             Line("anonymous, same page", api, port, [_ANONYMOUS]),
             Line("event, one per request", api, port, _events()),
         ]
@@ -102,7 +103,7 @@ def main() -> int:
 _ANONYMOUS = Request("/v1/recommendations?placement=product-page&item_id=22720&limit=12")
 
 
-def _personal() -> list[Request]:
+def personal() -> list[Request]:
     """Home pages and product pages of real customers."""
     with gzip.open(INVOICE_LINES, "rt", encoding="utf-8") as file:
         lines = [(row["CustomerID"], row["StockCode"]) for row in csv.DictReader(file) if row["CustomerID"]]

@@ -97,7 +97,7 @@ def _lua(text: str) -> str:
 
 
 async def _python(port: int, requests: Sequence[Request], key: str, seconds: float, calmly: bool) -> Result:
-    turns = itertools.cycle([_raw(one, key) for one in requests])
+    turns = itertools.cycle([raw(one, key) for one in requests])
     times: list[float] = []
     failures = 0
     end = time.perf_counter() + seconds
@@ -125,7 +125,8 @@ async def _python(port: int, requests: Sequence[Request], key: str, seconds: flo
     return Result(len(times), failures, seconds, p50 * 1000, p99 * 1000)
 
 
-def _raw(request: Request, key: str) -> bytes:
+def raw(request: Request, key: str) -> bytes:
+    """The request as it goes over the wire."""
     body = request.body.encode()
     return (
         f"{request.method} {request.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"

@@ -50,7 +50,8 @@ def main() -> int:
             "VITRINA_PORT": str(port),
             "VITRINA_API_PROCESSES": "1",
             "VITRINA_LOG_FORMAT": "json",
-            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key may
+            "VITRINA_KEY_REQUESTS_PER_S": "0",  # what the server can do, not what one key or shop may
+            "VITRINA_SHOP_SHARE": "1",
         }
         family = stack.enter_context(process(["-m", "server", "up"], environment))
         until_it_answers(f"http://127.0.0.1:{port}/readyz")

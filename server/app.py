@@ -25,6 +25,7 @@ from server.access.oauth.provider import Provider
 from server.access.oauth.signing import SigningKeys
 from server.access.oauth.tokens import Tokens
 from server.access.oidc import Outside
+from server.access.shares import Shares
 from server.account import pages as account
 from server.api.front import Front
 from server.api.news import News
@@ -66,10 +67,11 @@ def build(settings: Settings) -> Starlette:
         credentials=Credentials(Keyring(settings), tokens),
         addresses=Addresses(redis),
         limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),
+        shares=Shares(settings.shop_share),
         provider=Provider(settings, tokens),
         attempts=Attempts(redis, secret),
         secret=secret,
-        post=Post(settings),
+        post=Post(settings, secret.key("letters")),
         outside=Outside(settings),
         news=News(),
         shelf=Shelf(settings),
@@ -106,7 +108,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(services.redis.aclose)
         await _patiently("Redis", services.settings, services.redis.ping)
         stack.push_async_callback(services.shelf.close)
-        stack.push_async_callback(services.post.stop)
         await services.ingest.start()
         stack.push_async_callback(services.ingest.stop)
         listening = asyncio.create_task(_listen(services))
@@ -117,6 +118,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             _keep_last_use(services.credentials),
             services.limiter.count(),
             services.addresses.keep_fresh(),
+            services.post.work(),
             pruning.keep_pruning(),
         ):
             stack.push_async_callback(_end, asyncio.create_task(work))

@@ -32,15 +32,16 @@ def create_owner(settings: Settings, email: str, name: str, shops: Sequence[str]
         address = _address(email)
         found = [await _shop(slug) for slug in shops]
         person = await accounts.find(address)
-        if person is None:
-            password = _password(typed=typed)
-            person = await accounts.open_account(address, name, password, verified=True, runs_installation=True)
-        else:
-            await accounts.verify(person)
-            await Person.filter(id=person.id).update(runs_installation=True)
-        for shop in found:
-            await _own(shop, person)
-        await audit.record(_OPERATOR, "create-owner", person.id)
+        kept = None if person else await passwords.chosen(_password(typed=typed), name, address)
+        async with database.transaction():
+            if person is None:
+                person = await accounts.open_account(address, name, kept, verified=True, runs_installation=True)
+            else:
+                await accounts.verify(person)
+                await Person.filter(id=person.id).update(runs_installation=True)
+            for shop in found:
+                await _own(shop, person)
+            await audit.record(_OPERATOR, "create-owner", person.id)
         return f"{address} may sign in at {settings.base_url}/sign-in, open shops and invite others to them."
 
     return _run(settings, create)
@@ -50,8 +51,9 @@ def create_client(settings: Settings, name: str, redirects: Sequence[str], *, wi
     """Register a program."""
 
     async def create() -> str:
-        client, secret = await clients.register(name, list(redirects), with_secret=with_secret)
-        await audit.record(_OPERATOR, "create-client", client.id, details={"name": name})
+        async with database.transaction():
+            client, secret = await clients.register(name, list(redirects), with_secret=with_secret)
+            await audit.record(_OPERATOR, "create-client", client.id, details={"name": name})
         return f"client_id      {client.id}" + (f"\nclient_secret  {secret}   (shown this once)" if secret else "")
 
     return _run(settings, create)
@@ -61,8 +63,9 @@ def rotate_keys(settings: Settings) -> int:
     """Replace the keys that sign access tokens."""
 
     async def rotate() -> str:
-        await SigningKeys(Secret(settings)).replace_all()
-        await audit.record(_OPERATOR, "rotate-keys")
+        async with database.transaction():
+            await SigningKeys(Secret(settings)).replace_all()
+            await audit.record(_OPERATOR, "rotate-keys")
         return "Access tokens are signed with a new key. Running API processes follow within a minute."
 
     return _run(settings, rotate)

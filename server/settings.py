@@ -18,6 +18,7 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 Limit = Annotated[int, Meta(ge=0, le=1_000_000)]
 Processes = Annotated[int, Meta(ge=0, le=64)]
+Share = Annotated[float, Meta(ge=0.05, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
 KNOWN_PROVIDERS = ("google", "github")
@@ -63,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training_threads: Processes = 0
     key_requests_per_s: Limit = 1_000
     address_requests_per_s: Limit = 200
+    shop_share: Share = 0.25
     sign_up: Literal["invited", "open"] = "invited"
     sign_in: dict[str, SignIn] = {}
     smtp_url: str = ""
@@ -145,6 +147,8 @@ MEANINGS = {
     "0 means no limit.",
     "address_requests_per_s": "The same for one address, with or without a key. Not applied to this machine's own "
     "address while `public_url` is empty.",
+    "shop_share": "The most of an API process's time that one shop takes while others ask too, from 0.05; what is more "
+    "gets 429. 1 means no limit.",
     "security_contact": "Whom to tell of a weakness, `mailto:…` or `https://…`, for `/.well-known/security.txt`; empty "
     "means the mailbox `security` of the host in `public_url`.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",

@@ -18,8 +18,8 @@ ROOT = Path(server.__file__).parent
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"settings"}),
     frozenset({"logs", "processes"}),
-    frozenset({"storage", "files", "outbound", "mail"}),
-    frozenset({"shops"}),  # the tenant, on whom all rows of its neighbours hang
+    frozenset({"storage", "files", "outbound"}),
+    frozenset({"shops", "mail"}),  # the tenant, on whom all rows of its neighbours hang
     frozenset({"catalog", "events"}),
     frozenset({"serving", "encoders"}),
     frozenset({"learning"}),

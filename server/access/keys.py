@@ -159,6 +159,11 @@ def in_use() -> "QuerySet[ApiKey]":
     return ApiKey.filter(Q(expires_at=None) | Q(expires_at__gt=datetime.now(UTC)), revoked_at=None)
 
 
+async def listing(shop: Shop, *, after: str, most: int) -> list[ApiKey]:
+    """The shop's keys in use, in the order of their ids, from the one behind `after`."""
+    return await in_use().filter(shop_id=shop.id, id__gt=after).using_db(database.reader()).order_by("id").limit(most)
+
+
 async def rotate(
     shop: Shop, key_id: str, redis: "Redis", *, overlap: timedelta, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str] | None:

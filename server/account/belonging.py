@@ -7,6 +7,7 @@ from starlette.responses import Response
 from server.access.oauth import clients, scopes, stored
 from server.access.oauth.models import Grant
 from server.access.people import accounts, passwords
+from server.access.people.models import Person
 from server.access.shops import open_shop
 from server.account.visits import Refused, Visit, sign_in_first
 from server.shops import audit, members
@@ -20,6 +21,7 @@ _DONE = {
     "sessions": "All other browsers were signed out.",
     "program": "The program can no longer act for you.",
     "joined": "You joined the shop.",
+    "left": "You left the shop.",
 }
 _MOST_SHOPS = 100
 
@@ -53,10 +55,12 @@ async def open_shop_of_own(visit: Visit) -> Response:
         return await home(visit, error="There is no such currency. Use a code such as EUR or USD.")
     if len(await members.memberships_of(visit.person.id)) >= _MOST_SHOPS:
         return await home(visit, error=f"You have {_MOST_SHOPS} shops. Ask the operator to open more.")
-    opened = await open_shop(
-        name=name, slug=None, currency=currency, locale="en", timezone="UTC", owner_id=visit.person.id
-    )
-    await audit.record(audit.Actor("person", visit.person.id), "shop.opened", opened.shop.id, shop_id=opened.shop.id)
+    me, owner_id = audit.Actor("person", visit.person.id), visit.person.id
+    async with database.transaction():
+        opened = await open_shop(
+            name=name, slug=None, currency=currency, locale="en", timezone="UTC", owner_id=owner_id
+        )
+        await audit.record(me, "shop.opened", opened.shop.id, shop_id=opened.shop.id)
     return await home(visit, keys=opened)
 
 
@@ -66,8 +70,9 @@ async def end_program(visit: Visit) -> Response:
     grant_id = visit.form.get("grant", "")
     grant = await Grant.get_or_none(id=grant_id, person_id=visit.person.id) if may_be_id(grant_id, 40) else None
     if grant:
-        await stored.end(grant, "by its person")
-        await audit.record(audit.Actor("person", visit.person.id), "program.ended", grant.client_id)
+        async with database.transaction():
+            await stored.end(grant, "by its person")
+            await audit.record(audit.Actor("person", visit.person.id), "program.ended", grant.client_id)
     return visit.go("/account?done=program")
 
 
@@ -84,29 +89,35 @@ async def invitation_page(visit: Visit) -> Response:
 async def accept(visit: Visit) -> Response:
     """Join the shop, with an account that is opened now if need be: the link proves whose address it is."""
     invitation = await _invitation(visit)
-    person, answer = visit.person, visit.go("/account?done=joined")
-    if person is None:
-        name = visit.name
-        try:
-            person = await accounts.open_account(invitation.email, name, visit.form.get("password", ""), verified=True)
-        except accounts.EmailTaken:
-            return visit.go(sign_in_first(visit))
-        except passwords.WeakPassword as weak:
-            return visit.page(
-                "sign-up.html", status=422, error=str(weak), name=name, email=invitation.email, invitation=invitation
-            )
-        answer = await visit.signed_in(person, "/account?done=joined", "invitation")
-    elif person.email != invitation.email:
-        raise Refused("For somebody else", f"This invitation is for {invitation.email}. Sign out first.", status=403)
+    if visit.person is not None:
+        if visit.person.email != invitation.email:
+            text = f"This invitation is for {invitation.email}. Sign out first."
+            raise Refused("For somebody else", text, status=403)
+        async with database.transaction():
+            await _join(invitation, visit.person)
+        return visit.go("/account?done=joined")
+    name = visit.name
+    try:
+        kept = await passwords.chosen(visit.form.get("password", ""), name, invitation.email)
+        async with database.transaction():
+            person = await accounts.open_account(invitation.email, name, kept, verified=True)
+            await _join(invitation, person)
+            return await visit.signed_in(person, "/account?done=joined", "invitation")
+    except accounts.EmailTaken:
+        return visit.go(sign_in_first(visit))
+    except passwords.WeakPassword as weak:
+        return visit.page(
+            "sign-up.html", status=422, error=str(weak), name=name, email=invitation.email, invitation=invitation
+        )
+
+
+async def _join(invitation: Invitation, person: Person) -> None:
     member = await members.accept(invitation, person.id)
     if member is None:
         raise _gone()
     row: Any = member
-    await audit.record(
-        audit.Actor("person", person.id), "invitation.accepted", member.id, shop_id=row.shop_id,
-        details={"role": member.role},
-    )  # fmt: skip
-    return answer
+    me, details = audit.Actor("person", person.id), {"role": member.role}
+    await audit.record(me, "invitation.accepted", member.id, shop_id=row.shop_id, details=details)
 
 
 async def _invitation(visit: Visit) -> Invitation:

@@ -42,10 +42,11 @@ async def authorize(visit: Visit) -> Response:
     allowed = visit.form.get("decision") == "allow"
     shop_id = await _chosen_shop(visit)
     try:
-        reply = await visit.services.provider.decide(_pairs(visit), visit.person, shop_id, allowed=allowed)
+        async with database.transaction():
+            reply = await visit.services.provider.decide(_pairs(visit), visit.person, shop_id, allowed=allowed)
+            await _write_down(visit, visit.request.query_params.get("client_id", ""), shop_id, allowed=allowed)
     except NotValid as wrong:
         raise _not_valid(wrong) from None
-    await _write_down(visit, visit.request.query_params.get("client_id", ""), shop_id, allowed=allowed)
     return _back(visit, reply)
 
 
@@ -69,14 +70,15 @@ async def device(visit: Visit) -> Response:
         raise _unknown_code()
     client = await clients.find(row.client_id)
     shop_id = await _chosen_shop(visit)
-    if client is None or decision == "deny":
-        await DeviceCode.filter(hash=row.hash, grant_id=None).update(denied_at=datetime.now(UTC))
-    else:
-        grant = await provider.allow(visit.person, client, row.scope, shop_id)
-        taken = await DeviceCode.filter(hash=row.hash, grant_id=None, denied_at=None).update(grant_id=grant.id)
-        if not taken:
-            raise _unknown_code()
-    await _write_down(visit, row.client_id, shop_id, allowed=decision == "allow")
+    async with database.transaction():
+        if client is None or decision == "deny":
+            await DeviceCode.filter(hash=row.hash, grant_id=None).update(denied_at=datetime.now(UTC))
+        else:
+            grant = await provider.allow(visit.person, client, row.scope, shop_id)
+            taken = await DeviceCode.filter(hash=row.hash, grant_id=None, denied_at=None).update(grant_id=grant.id)
+            if not taken:
+                raise _unknown_code()
+        await _write_down(visit, row.client_id, shop_id, allowed=decision == "allow")
     return visit.page("device-done.html", allowed=decision == "allow")
 
 

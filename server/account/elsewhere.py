@@ -12,6 +12,7 @@ from server.access.people.models import Person
 from server.account.visits import Refused, Visit, opened
 from server.settings import Settings
 from server.shops import members
+from server.storage import database
 
 _UNDER_WAY_S = 600  # what waits in the browser meanwhile: state, nonce, verifier
 
@@ -48,9 +49,10 @@ async def return_(visit: Visit) -> Response:
         found: OutsidePerson = await visit.services.outside.finish(visit.request, name)
     except OutsideFailed as failed:
         raise Refused("That did not work", str(failed), status=400) from None
-    person = await identities.find(found.issuer, found.subject) or await _linked(visit, found)
     onwards = visit.next_from(visit.request.session.pop("next", None))
-    return await visit.signed_in(person, onwards, name)
+    async with database.transaction():
+        person = await identities.find(found.issuer, found.subject) or await _linked(visit, found)
+        return await visit.signed_in(person, onwards, name)
 
 
 async def _linked(visit: Visit, found: OutsidePerson) -> Person:

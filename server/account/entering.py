@@ -10,6 +10,7 @@ from server.access.people.models import Person
 from server.account.visits import Refused, Visit
 from server.mail import letters
 from server.shops import audit
+from server.storage import database
 
 _WRONG = "The e-mail address or the password is wrong."
 
@@ -30,7 +31,9 @@ async def sign_in(visit: Visit) -> Response:
         return _sign_in_page(visit, error=_WRONG, email=email)
     await visit.services.attempts.forget(*pair)
     if person.verified_at is None:
-        await _ask_to_confirm(visit, person)
+        await limit_letters(visit, person.email)
+        async with database.transaction():
+            await _ask_to_confirm(visit, person)
         return visit.page("letter-sent.html", email=email, why="Confirm your address first")
     return await visit.signed_in(person, visit.next_from(visit.request.query_params.get("next")), "password")
 
@@ -60,13 +63,14 @@ async def sign_up(visit: Visit) -> Response:
     if error:
         return visit.page("sign-up.html", status=422, error=error, name=name, email=email[:254], invitation=None)
     await limit_letters(visit, email)
+    kept = await passwords.hashed(visit.form.get("password", ""))
     try:
-        person = await accounts.open_account(email, name, visit.form.get("password", ""))
+        async with database.transaction():
+            person = await accounts.open_account(email, name, kept)
+            await audit.record(audit.Actor("person", person.id), "signed-up")
+            await _ask_to_confirm(visit, person)
     except accounts.EmailTaken:
-        visit.send(letters.already_known(email, visit.url, f"{visit.url}/sign-in"))
-    else:
-        await audit.record(audit.Actor("person", person.id), "signed-up")
-        await _ask_to_confirm(visit, person, counted=True)
+        await visit.send(letters.already_known(email, visit.url, f"{visit.url}/sign-in"))
     return visit.page("letter-sent.html", email=email, why="Look into your mailbox")
 
 
@@ -79,11 +83,12 @@ async def verify_page(visit: Visit) -> Response:
 
 async def verify(visit: Visit) -> Response:
     """Take note that the address is theirs, and let them in."""
-    person = await links.use(visit.request.query_params.get("code", ""), "verify")
-    if person is None:
-        raise _stale_link()
-    await accounts.verify(person)
-    return await visit.signed_in(person, "/account", "letter")
+    async with database.transaction():
+        person = await links.use(visit.request.query_params.get("code", ""), "verify")
+        if person is None:
+            raise _stale_link()
+        await accounts.verify(person)
+        return await visit.signed_in(person, "/account", "letter")
 
 
 async def limit_letters(visit: Visit, email: str) -> None:
@@ -91,11 +96,9 @@ async def limit_letters(visit: Visit, email: str) -> None:
     await visit.limit((attempts.LETTERS_TO_MAILBOX, email), (attempts.LETTERS_FROM_ADDRESS, visit.address))
 
 
-async def _ask_to_confirm(visit: Visit, person: Person, *, counted: bool = False) -> None:
-    if not counted:
-        await limit_letters(visit, person.email)
+async def _ask_to_confirm(visit: Visit, person: Person) -> None:
     link = f"{visit.url}/verify?{urlencode({'code': await links.make(person, 'verify')})}"
-    visit.send(letters.verify(person.email, visit.url, link))
+    await visit.send(letters.verify(person.email, visit.url, link))
 
 
 def _typed_email(visit: Visit) -> str:

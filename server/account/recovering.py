@@ -12,6 +12,7 @@ from server.account.entering import limit_letters
 from server.account.visits import Refused, Visit
 from server.mail import letters
 from server.shops import audit
+from server.storage import database
 
 
 async def forgotten_page(visit: Visit) -> Response:
@@ -30,8 +31,9 @@ async def forgotten(visit: Visit) -> Response:
     await limit_letters(visit, email)
     person = await accounts.find(email)
     if person is not None:
-        link = f"{visit.url}/reset?{urlencode({'code': await links.make(person, 'reset')})}"
-        visit.send(letters.reset(email, visit.url, link))
+        async with database.transaction():
+            link = f"{visit.url}/reset?{urlencode({'code': await links.make(person, 'reset')})}"
+            await visit.send(letters.reset(email, visit.url, link))
     return visit.page("letter-sent.html", email=email, why="Look into your mailbox")
 
 
@@ -48,15 +50,16 @@ async def reset(visit: Visit) -> Response:
     if person is None:
         raise _stale_link()
     try:
-        passwords.check(visit.form.get("password", ""), person.name, person.email)
+        kept = await passwords.chosen(visit.form.get("password", ""), person.name, person.email)
     except passwords.WeakPassword as weak:
         return visit.page("reset.html", status=422, error=str(weak))
-    if await links.use(_code(visit), "reset") is None:
-        raise _stale_link()
-    await accounts.verify(person)  # the link came to that address
-    await accounts.set_password(person, visit.form["password"])
-    await _tell(visit, person)
-    return await visit.signed_in(person, "/account", "letter")
+    async with database.transaction():
+        if await links.use(_code(visit), "reset") is None:
+            raise _stale_link()
+        await accounts.verify(person)  # the link came to that address
+        await accounts.set_password(person, kept)
+        await _tell(visit, person)
+        return await visit.signed_in(person, "/account", "letter")
 
 
 async def change(visit: Visit) -> Response:
@@ -69,24 +72,27 @@ async def change(visit: Visit) -> Response:
     if not person.password_hash:
         return await home(visit, error="You sign in elsewhere. Ask for a link under “Forgotten your password?” first.")
     try:
-        await accounts.set_password(person, visit.form.get("password", ""), stay=visit.session_cookie)
+        kept = await passwords.chosen(visit.form.get("password", ""), person.name, person.email)
     except passwords.WeakPassword as weak:
         return await home(visit, error=str(weak))
-    await _tell(visit, person)
-    return await visit.signed_in(person, "/account?done=password", "password")
+    async with database.transaction():
+        await accounts.set_password(person, kept, stay=visit.session_cookie)
+        await _tell(visit, person)
+        return await visit.signed_in(person, "/account?done=password", "password")
 
 
 async def end_sessions(visit: Visit) -> Response:
     """Sign out in all other browsers."""
     assert visit.person
-    await sessions.end_all(visit.person, but=visit.session_cookie)
-    await audit.record(audit.Actor("person", visit.person.id), "sessions.ended")
+    async with database.transaction():
+        await sessions.end_all(visit.person, but=visit.session_cookie)
+        await audit.record(audit.Actor("person", visit.person.id), "sessions.ended")
     return visit.go("/account?done=sessions")
 
 
 async def _tell(visit: Visit, person: Person) -> None:
     await audit.record(audit.Actor("person", person.id), "password.changed")
-    visit.send(letters.password_changed(person.email, visit.url, f"{visit.url}/forgotten"))
+    await visit.send(letters.password_changed(person.email, visit.url, f"{visit.url}/forgotten"))
 
 
 def _code(visit: Visit) -> str:

@@ -21,6 +21,7 @@ from server.access.people.models import Person
 from server.account.rendering import headers, render
 from server.mail.letters import Letter
 from server.shops import audit
+from server.storage import database
 
 _MOST_FORM_BYTES = 32_768
 _MOST_FIELDS = 30
@@ -91,9 +92,10 @@ class Visit:
 
     async def signed_in(self, person: Person, where: str, how: str) -> Response:
         """Begin a session of the person, in place of the one before, and send the browser on."""
-        await sessions.end(self.session_cookie)
-        cookie = await sessions.begin(person)
-        await audit.record(audit.Actor("person", person.id), "signed-in", details={"with": how})
+        async with database.transaction():
+            await sessions.end(self.session_cookie)
+            cookie = await sessions.begin(person)
+            await audit.record(audit.Actor("person", person.id), "signed-in", details={"with": how})
         answer = self.go(where)
         self._set(answer, "session", cookie, int(sessions.LASTS.total_seconds()))
         return answer
@@ -131,9 +133,9 @@ class Visit:
             text = f"There were too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
             raise Refused("One moment", text, status=429, wait_s=seconds)
 
-    def send(self, letter: Letter) -> None:
-        """Have a letter sent."""
-        self.services.post.send(letter)
+    async def send(self, letter: Letter) -> None:
+        """Have a letter sent, once what it tells of is written."""
+        await self.services.post.send(letter)
 
     def _named(self, name: str) -> str:
         return f"__Host-vitrina-{name}" if self.secure else f"vitrina-{name}"

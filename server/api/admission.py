@@ -6,6 +6,7 @@ from server.access.credentials import Credentials
 from server.access.limits import Limiter
 from server.access.policies import Policy, refusal
 from server.access.principal import Principal
+from server.access.shares import Shares
 from server.api.front import Trace
 from server.api.problems import Problem, invalid, not_found, too_many
 
@@ -13,7 +14,13 @@ _EXPOSED = (b"access-control-expose-headers", b"X-Request-Id, Retry-After, Locat
 
 
 async def admit(
-    policy: Policy, credentials: Credentials, limiter: Limiter, trace: Trace, method: str, query_string: bytes
+    policy: Policy,
+    credentials: Credentials,
+    limiter: Limiter,
+    shares: Shares,
+    trace: Trace,
+    method: str,
+    query_string: bytes,
 ) -> tuple[Principal, str]:
     """The caller and the id of the shop that is meant; raises Problem 401, 403, 404, 422 or 429.
 
@@ -33,6 +40,9 @@ async def admit(
         raise too_many("this key", wait_s)
     if policy.names_shop and principal.kind in ("operator", "member"):
         trace.shop_id = _named_shop(principal, trace.headers.get(b"vitrina-shop", b"").decode("latin-1"))
+    wait_s = shares.wait_of_shop(trace.shop_id) if trace.shop_id else 0
+    if wait_s:
+        raise too_many("this shop", wait_s)
     reason = refusal(policy, principal, origin, method, trace.shop_id)
     if reason:
         raise Problem(403, "That is not allowed with this credential", reason)

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from server.access.people.models import Person
+from server.access import trail
 from server.access.policies import PEOPLE
 from server.api.operation import Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
 from server.shops.models import AuditEntry
-from server.storage import database
 
 
 class PublicActor(msgspec.Struct, frozen=True):
@@ -45,16 +44,10 @@ async def listing(call: Call) -> AuditPage:
     """What was changed in the shop, the latest first."""
     query: PageQuery = call.query
     shop = await call.shop()
-    found = AuditEntry.filter(shop_id=shop.id).using_db(database.reader()).order_by("-id")
-    if query.cursor:
-        found = found.filter(id__lt=read_cursor(query.cursor, int))
-    rows = await found.limit(query.limit + 1)
-    page = rows[: query.limit]
-    people = {row.actor_id for row in page if row.actor_kind in ("member", "person")}
-    named = Person.filter(id__in=people).using_db(database.reader())
-    names: dict[str, str] = dict(await named.values_list("id", "email")) if people else {}
-    entries = [_public(row, names.get(row.actor_id, "")) for row in page]
-    return AuditPage(entries, cursor_after(page[-1].id) if len(rows) > query.limit else None)
+    before = read_cursor(query.cursor, int) if query.cursor else None
+    found = await trail.entries(shop, before=before, most=query.limit + 1)
+    page = [_public(row, name) for row, name in found[: query.limit]]
+    return AuditPage(page, cursor_after(int(page[-1].id)) if len(found) > query.limit else None)
 
 
 def _public(row: AuditEntry, name: str) -> PublicEntry:

@@ -148,7 +148,11 @@ async def _enqueue(
 ) -> Answer:
     params = options | {"blob": _blob(task_id), "url": url, "filename": filename}
     queue = call.services.queue
-    return accepted(await queue.enqueue(call.shop_id, "import", params, size_hint=size_bytes, task_id=task_id))
+
+    async def enqueue() -> Answer:
+        return accepted(await queue.enqueue(call.shop_id, "import", params, size_hint=size_bytes, task_id=task_id))
+
+    return await call.changed(enqueue)
 
 
 def _blob(task_id: str) -> str:
@@ -169,6 +173,7 @@ OPERATIONS = (
         form=ImportForm,
         body_types=("multipart/form-data", "application/json"),
         body_streams=True,
+        changes_late=True,
         answers={202: PublicTask},
         problems=(507,),
         examples={"body": {"url": "https://shop.example/feeds/google.xml", "format": "google", "mode": "replace"}},

@@ -1,5 +1,6 @@
 """Many items in one request, each judged on its own."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -61,6 +62,12 @@ async def batch(call: Call) -> BatchResult:
             bad[index] = errors_of(error.errors, f"/items/{index}")
         except (TypeError, AttributeError):
             bad[index] = [InvalidField(f"/items/{index}", "Each item must be an object.")]
+    return await call.changed(partial(_stored, call, sent, good, bad))
+
+
+async def _stored(
+    call: Call, sent: list[Any], good: dict[int, ItemFields], bad: dict[int, list[InvalidField]]
+) -> BatchResult:
     outcome = await items.upsert(await call.shop(), list(good.values()), call.services.redis)
     if outcome.created or outcome.updated:
         await encode_soon(call)
@@ -91,6 +98,7 @@ OPERATIONS = (
         body=ItemBatch,
         body_schema=DocumentedBatch,
         body_max_bytes=_BATCH_BYTES,
+        changes_late=True,
         answers={200: BatchResult},
         problems=(404,),
         examples={"body": {"items": [{"item_id": "SKU-1", **EXAMPLE}]}},

@@ -1,13 +1,12 @@
 """API keys of a shop: list, make, change, rotate, revoke."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from server.access import keys
+from server.access import keys, origins
 from server.access.models import ApiKey
 from server.access.policies import OWNED
 from server.api.operation import Answer, Call, Operation
@@ -19,19 +18,18 @@ Origin = Annotated[
     str,
     Meta(
         max_length=255,
-        pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$",
+        pattern=origins.PATTERN,
         description="Scheme and host of a page, such as `https://shop.example`, without a path.",
     ),
 ]
 KeyName = Annotated[str, Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Origins = Annotated[
     list[Origin],
-    Meta(max_length=50, description="Pages that may use a publishable key; none at all means every page."),
+    Meta(max_length=origins.MOST, description="Pages that may use a publishable key; none at all means every page."),
 ]
 End = Annotated[
     Annotated[datetime, Meta(tz=True)] | None, Meta(description="When it stops working by itself; null for never.")
 ]
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _DAY_S = 86_400
 _LONGEST_OVERLAP_S = 30 * _DAY_S
 _LONGEST_LIFE = timedelta(days=3653)
@@ -93,10 +91,8 @@ async def listing(call: Call) -> KeyPage:
     """The shop's keys that are in use."""
     query: PageQuery = call.query
     shop = await call.shop()
-    found = keys.in_use().filter(shop_id=shop.id).using_db(database.reader()).order_by("id")
-    if query.cursor:
-        found = found.filter(id__gt=read_cursor(query.cursor, str))
-    rows = await found.limit(query.limit + 1)
+    after = read_cursor(query.cursor, str) if query.cursor else ""
+    rows = await keys.listing(shop, after=after, most=query.limit + 1)
     page = [PublicKey(**_fields(row)) for row in rows[: query.limit]]
     return KeyPage(page, cursor_after(page[-1].id) if len(rows) > query.limit else None)
 
@@ -111,7 +107,7 @@ async def create(call: Call) -> Answer:
         await call.shop(),
         wanted.kind,
         name=wanted.name,
-        origins=_as_browsers_send_all(wanted.origins),
+        origins=origins.as_browsers_send(wanted.origins),
         expires_at=wanted.expires_at,
     )
     return Answer(MadeKey(**_fields(row), key=raw), status=201)
@@ -128,11 +124,11 @@ async def change(call: Call) -> PublicKey:
         raise _no_origins()
     changes = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not UNSET}
     if wanted.origins is not UNSET:
-        changes["origins"] = _as_browsers_send_all(wanted.origins)
+        changes["origins"] = origins.as_browsers_send(wanted.origins)
     row = await keys.change(shop, key_id, changes, call.services.redis) if changes else row
     if row is None:
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     return PublicKey(**_fields(row))
 
 
@@ -147,7 +143,7 @@ async def rotate(call: Call) -> Answer:
     )
     if made is None:
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     row, raw = made
     return Answer(MadeKey(**_fields(row), key=raw), status=201)
 
@@ -157,8 +153,15 @@ async def revoke(call: Call) -> Answer:
     key_id: str = call.path["key_id"]
     if not await keys.revoke(await call.shop(), key_id, call.services.redis):
         raise not_found("key", key_id)
-    call.services.credentials.forget()
+    await _forget(call)
     return Answer(None, status=204)
+
+
+async def _forget(call: Call) -> None:
+    async def forget() -> None:
+        call.services.credentials.forget()
+
+    await database.after_commit(forget)
 
 
 def _check_end(end: datetime | None) -> None:
@@ -168,15 +171,6 @@ def _check_end(end: datetime | None) -> None:
 
 def _no_origins() -> Problem:
     return invalid("/origins", "A secret key never works in a browser, so it has no origins. Leave `origins` out.")
-
-
-def _as_browsers_send_all(origins: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(_as_browsers_send(origin) for origin in origins))
-
-
-def _as_browsers_send(origin: str) -> str:
-    lower = origin.lower()
-    return lower.removesuffix(_DEFAULT_PORTS[lower.partition(":")[0]])
 
 
 def _fields(row: ApiKey) -> dict[str, Any]:

@@ -6,18 +6,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from server.access.attempts import INVITATIONS_OF_SHOP, LETTERS_TO_MAILBOX
-from server.access.people.accounts import NotAnEmail, email_of
+from server.access import inviting
+from server.access.people.accounts import NotAnEmail
 from server.access.policies import PEOPLE
 from server.api.operation import Answer, Call, Operation
 from server.api.pages import PageQuery, cursor_after, read_cursor
-from server.api.patience import limit
+from server.api.patience import wait
 from server.api.problems import Problem, invalid, not_found
-from server.mail import letters
 from server.shops import members
-from server.shops.models import Invitation, Member
+from server.shops.models import Member
 from server.shops.roles import Role
-from server.storage import database
 from server.storage.identifiers import may_be_id
 
 
@@ -58,23 +56,21 @@ async def listing(call: Call) -> MemberPage:
     query: PageQuery = call.query
     shop = await call.shop()
     after = read_cursor(query.cursor, str) if query.cursor else ""
-    wanted = {"shop_id": shop.id, "id__gt": after}
-    invited = await Invitation.filter(**wanted).using_db(database.reader()).order_by("id").limit(query.limit + 1)
-    found = Member.filter(**wanted).using_db(database.reader()).select_related("person").order_by("id")
-    joined = await found.limit(query.limit + 1)
-    both = sorted([*map(_invited, invited), *map(_joined, joined)], key=lambda one: one.id)
-    page = both[: query.limit]
-    return MemberPage(page, cursor_after(page[-1].id) if len(both) > query.limit else None)
+    found = await members.listing(shop, after=after, most=query.limit + 1)
+    page = [_joined(one) if isinstance(one, Member) else _invited(one) for one in found[: query.limit]]
+    return MemberPage(page, cursor_after(page[-1].id) if len(found) > query.limit else None)
 
 
 async def invite(call: Call) -> Answer:
     """Invite somebody by e-mail."""
     wanted: NewMember = call.body
-    shop = await call.shop()
+    shop, services = await call.shop(), call.services
     try:
-        email = email_of(wanted.email)
-        await limit(call, (LETTERS_TO_MAILBOX, email), (INVITATIONS_OF_SHOP, shop.id))
-        invitation, code = await members.invite(shop, email, wanted.role)
+        invitation = await inviting.invite(
+            shop, wanted.email, wanted.role, services.attempts, services.post, services.settings.base_url
+        )
+    except inviting.TooOften as often:
+        raise wait(often.seconds) from None
     except NotAnEmail:
         raise invalid("/email", "This is no e-mail address. Send one such as anna@shop.example.") from None
     except members.AlreadyMember:
@@ -83,11 +79,7 @@ async def invite(call: Call) -> Answer:
     except members.TooManyInvitations:
         detail = f"{members.MOST_INVITATIONS} invitations are open. Withdraw some with DELETE /v1/members/{{id}}."
         raise Problem(409, "Too many open invitations", detail) from None
-    url = call.services.settings.base_url
-    link = f"{url}/invitation?code={code}"
-    lasts = members.INVITATION_LASTS
-    call.services.post.send(letters.invitation(email, url, link, shop=shop.name, role=wanted.role, lasts=lasts))
-    call.note(invitation.id, email=email, role=wanted.role)
+    call.note(invitation.id, email=invitation.email, role=wanted.role)
     return Answer(_invited(invitation), status=201)
 
 

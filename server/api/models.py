@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -82,9 +83,13 @@ async def activate(call: Call) -> PublicModel:
     version, shop = await _version(call), await call.shop()
     try:
         await versions.require_files(shop, version, call.services.settings)
-        await versions.activate(shop, version, call.services.redis)
+        return await call.changed(partial(_activated, call, shop, version))
     except FilesGone as error:
         raise Problem(409, "The version cannot be activated", str(error)) from None
+
+
+async def _activated(call: Call, shop: Shop, version: ModelVersion) -> PublicModel:
+    await versions.activate(shop, version, call.services.redis)
     return _public(version, version.id)
 
 
@@ -178,6 +183,7 @@ OPERATIONS = (
         "/v1/models/{model_id}/activate",
         "Let a version answer: also the way back to an earlier one",
         activate,
+        changes_late=True,
         description="At once in every process. The catalog stays as it is now; later builds keep the trained model of "
         "this version until a training puts a better one in its place.",
         answers={200: PublicModel},

@@ -7,27 +7,21 @@ routes; each is an ASGI endpoint of its own, without Request objects, so that th
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.access.policies import Policy
-from server.access.principal import Principal
-from server.api import problems
 from server.api.admission import admit
+from server.api.call import Answer, AnyAnswer, Call
 from server.api.front import RawHeaders, Trace
 from server.api.idempotency import HEADER, Fingerprint, Rendered, once
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
 from server.api.services import Services
-from server.shops import audit
-from server.shops.models import Shop
-from server.storage import database
-from server.storage.identifiers import may_be_id
 
 MEBIBYTE = 1_048_576
 _json = msgspec.json.Encoder()
@@ -40,14 +34,6 @@ _PREFLIGHT_HEADERS: RawHeaders = (
 )
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """An answer with a status or headers of its own. `body`: a Struct, or bytes that are finished JSON."""
-
-    body: Any
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Media:
     """An answer that is not JSON, as the document describes it."""
@@ -56,53 +42,7 @@ class Media:
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
 
 
-class Call:
-    """One request, checked: what a handler gets."""
-
-    __slots__ = ("body", "noted", "path", "principal", "query", "receive", "scope", "services", "shop_id", "trace")
-
-    def __init__(self, services: Services, scope: Scope, receive: Receive, trace: Trace) -> None:
-        self.services = services
-        self.scope = scope
-        self.receive = receive
-        self.trace = trace
-        self.principal: Principal = NOBODY
-        self.shop_id = ""
-        self.path: dict[str, Any] = scope["path_params"]
-        self.query: Any = None
-        self.body: Any = None
-        self.noted: tuple[str, dict[str, Any]] = ("", {})
-
-    @property
-    def address(self) -> str:
-        """The network address of the caller, as the proxy in front tells it."""
-        client = self.scope.get("client")
-        return client[0] if client else ""
-
-    def note(self, subject: str, **details: Any) -> None:
-        """What the audit log shall say of this change beside who made it: the id of what changed, and how."""
-        self.noted = (subject, details)
-
-    @property
-    def request(self) -> Request:
-        """The request as Starlette sees it, for the few handlers that stream."""
-        return Request(self.scope, self.receive)
-
-    async def shop(self) -> Shop:
-        """The shop whose key called, or which the operator named."""
-        if not self.shop_id:
-            raise problems.invalid(
-                "/Vitrina-Shop", "Send the header Vitrina-Shop with the id of the shop that is meant."
-            )
-        known = may_be_id(self.shop_id)
-        shop = await Shop.get_or_none(id=self.shop_id, using_db=database.reader()) if known else None
-        if shop is None:
-            raise problems.not_found("shop", self.shop_id)
-        return shop
-
-
-NOBODY = Principal("publishable", "", "")
-Handler = Callable[[Call], Awaitable[msgspec.Struct | Answer | Response]]
+Handler = Callable[[Call], Awaitable[AnyAnswer]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +51,8 @@ class Operation:
 
     `answers`: the body's type by status; None for an empty body, `Media` for what is not JSON. `body_streams`: the
     handler reads the body itself. `body_schema`: what the document says of a body whose fields the handler checks.
-    `form`: the documented Struct of a multipart body.
+    `form`: the documented Struct of a multipart body. `changes_late`: the handler has long work to do before its
+    change, and opens the transaction for that by itself, with `Call.changed`.
     """
 
     method: str
@@ -129,6 +70,7 @@ class Operation:
     body_types: tuple[str, ...] = ("application/json",)
     body_max_bytes: int = MEBIBYTE
     body_streams: bool = False
+    changes_late: bool = False
     answers: Mapping[int, Any] = field(default_factory=dict[int, Any])
     problems: tuple[int, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict[str, Any])  # "query", "body", "answer"
@@ -206,14 +148,20 @@ class Endpoint:
                 operation.policy,
                 self.services.credentials,
                 self.services.limiter,
+                self.services.shares,
                 trace,
                 operation.method,
                 scope["query_string"],
             )
-        key = trace.headers.get(HEADER) if operation.is_done_once else None
+        work = self._serve(operation, call, send)
+        await (self.services.shares.measured(call.shop_id, work) if call.shop_id else work)
+
+    async def _serve(self, operation: Operation, call: Call, send: Send) -> None:
+        scope = call.scope
+        key = call.trace.headers.get(HEADER) if operation.is_done_once else None
         if key is None:
             await self._check(operation, call)
-            await _answer(scope, receive, send, await _handled(operation, call))
+            await _answer(scope, call.receive, send, await _handled(operation, call))
         else:
             answer = await self._once(operation, call, key)
             await _send(scope, send, answer.status, answer.headers, answer.body)
@@ -242,28 +190,19 @@ class Endpoint:
                 call.body = decode(operation.decoder, body, operation.body)
 
 
-async def _handled(operation: Operation, call: Call) -> msgspec.Struct | Answer | Response:
+async def _handled(operation: Operation, call: Call) -> AnyAnswer:
+    if not operation.is_change:
+        return await operation.handler(call)
+    call.action = f"{operation.method} {operation.path.replace(':path}', '}')}"
+    if not operation.changes_late:
+        return await call.changed(partial(operation.handler, call))
     answer = await operation.handler(call)
-    if operation.is_change:
-        await _write_down(operation, call, answer)
+    if call.action:
+        raise TypeError(f"{call.action} did not make its change by `Call.changed`")
     return answer
 
 
-async def _write_down(operation: Operation, call: Call, answer: msgspec.Struct | Answer | Response) -> None:
-    subject, details = call.noted
-    made: Any = answer.body if isinstance(answer, Answer) else answer
-    named = "/".join(str(value) for value in call.path.values()) or str(getattr(made, "id", ""))
-    await audit.record(
-        audit.Actor(call.principal.kind, call.principal.key_id),
-        f"{operation.method} {operation.path.replace(':path}', '}')}",
-        subject or named,
-        shop_id=call.shop_id,
-        details=details,
-        request_id=call.trace.request_id,
-    )
-
-
-async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.Struct | Answer | Response) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send, answer: AnyAnswer) -> None:
     if isinstance(answer, Response):
         await answer(scope, receive, send)
         return
@@ -271,7 +210,7 @@ async def _answer(scope: Scope, receive: Receive, send: Send, answer: msgspec.St
     await _send(scope, send, rendered.status, rendered.headers, rendered.body)
 
 
-def _rendered(answer: msgspec.Struct | Answer | Response) -> Rendered:
+def _rendered(answer: AnyAnswer) -> Rendered:
     """The answer's status, headers and body."""
     if isinstance(answer, Response):
         raise TypeError("An answer that streams cannot be kept")

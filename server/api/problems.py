@@ -111,7 +111,7 @@ def _postgres_is_away(error: Exception) -> bool:
 
 def too_many(whose: str, wait_s: int) -> Problem:
     """A 429 with `Retry-After`."""
-    detail = f"More was asked with {whose} than is served. Ask again in {wait_s} seconds, and less often."
+    detail = f"More was asked by {whose} than is served. Ask again in {wait_s} seconds, and less often."
     return Problem(429, "Too many requests", detail, headers=[("retry-after", str(wait_s))])
 
 

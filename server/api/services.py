@@ -12,6 +12,7 @@ from server.access.installation import Secret
 from server.access.limits import Limiter
 from server.access.oauth.provider import Provider
 from server.access.oidc import Outside
+from server.access.shares import Shares
 from server.api.news import News
 from server.mail.post import Post
 from server.settings import Settings
@@ -34,6 +35,7 @@ class Services:
     credentials: Credentials
     addresses: Addresses
     limiter: Limiter
+    shares: Shares
     provider: Provider
     attempts: Attempts
     secret: Secret

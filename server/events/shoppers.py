@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
@@ -36,7 +37,7 @@ async def erase(shop: Shop, shopper_id: str, redis: "Redis", recents: Recents) -
             erased += await nameless.using_db(connection).delete()
     identities = [Identity(shop.id, "shopper_id", shopper_id)]
     identities += [Identity(shop.id, "session_id", session) for session in sessions]
-    await _renew(shop, identities, redis, recents)
+    await database.after_commit(partial(_renew, shop, identities, redis, recents))
     return erased
 
 
@@ -44,7 +45,7 @@ async def merge(shop: Shop, from_id: str, into_id: str, redis: "Redis", recents:
     """Make one shopper of two: what was kept under `from_id` belongs to `into_id` now. Gives the number of rows."""
     moved = await events_of(shop, from_id).update(shopper_id=into_id)
     identities = [Identity(shop.id, "shopper_id", shopper_id) for shopper_id in (from_id, into_id)]
-    await _renew(shop, identities, redis, recents)
+    await database.after_commit(partial(_renew, shop, identities, redis, recents))
     return moved
 
 

@@ -47,6 +47,22 @@ async def add(shop_id: str, person_id: str, role: Role, *, connection: BaseDBAsy
         raise AlreadyMember(person_id) from None
 
 
+async def listing(shop: Shop, *, after: str, most: int) -> list[Member | Invitation]:
+    """Members, each with its person, and invitations, in the order of their ids, from the one behind `after`."""
+    wanted = {"shop_id": shop.id, "id__gt": after}
+    invited = await Invitation.filter(**wanted).using_db(database.reader()).order_by("id").limit(most)
+    found = Member.filter(**wanted).using_db(database.reader()).select_related("person").order_by("id")
+    both: list[Member | Invitation] = [*invited, *await found.limit(most)]
+    return sorted(both, key=lambda one: one.id)[:most]
+
+
+async def find(shop: Shop, member_id: str) -> Member | Invitation | None:
+    """The member, with the person, or the invitation that has this id."""
+    wanted = {"shop_id": shop.id, "id": member_id}
+    member = await Member.filter(**wanted).using_db(database.reader()).select_related("person").first()
+    return member or await Invitation.filter(**wanted).using_db(database.reader()).first()
+
+
 async def invite(shop: Shop, email: str, role: Role) -> tuple[Invitation, str]:
     """An invitation and the code of its link. Inviting an address again replaces the earlier invitation.
 

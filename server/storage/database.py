@@ -1,12 +1,13 @@
 """The database: SQLite or PostgreSQL through Tortoise, with the settings that keep both fast and correct.
 
 `connect` and `disconnect` bracket the life of a process. Writing goes through `transaction()`; queries inside one
-take its connection (`.using_db(connection)`). Reads that may be a commit behind, and must not wait for a writer, take
-`reader()`.
+take its connection (`.using_db(connection)`, or `writer()`). Reads that may be a commit behind, and must not wait for a
+writer, take `reader()`. What others may hear of only once it is written waits with `after_commit()`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tortoise import Tortoise
@@ -18,6 +19,7 @@ from tortoise.transactions import in_transaction
 from server.settings import Settings
 
 MODELS = (
+    "server.mail.models",
     "server.shops.models",
     "server.shops.answers",
     "server.access.models",
@@ -124,10 +126,37 @@ def is_sqlite() -> bool:
     return writer().capabilities.dialect == "sqlite"
 
 
+_waiting: ContextVar[list[Callable[[], Awaitable[object]]] | None] = ContextVar("waiting for a commit", default=None)
+
+
 @asynccontextmanager
 async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
     """One transaction on the writing connection; rolled back when the block raises. On SQLite keep it short: it is the
     only writer of the whole installation.
+
+    Inside another one it is a part of that, which can be rolled back by itself.
     """
-    async with in_transaction("default") as connection:
-        yield connection
+    if _waiting.get() is not None:
+        async with in_transaction("default") as connection:
+            yield connection
+        return
+    waiting: list[Callable[[], Awaitable[object]]] = []
+    token = _waiting.set(waiting)
+    try:
+        async with in_transaction("default") as connection:
+            yield connection
+    finally:
+        _waiting.reset(token)
+    for work in waiting:
+        await work()
+
+
+async def after_commit(work: Callable[[], Awaitable[object]]) -> None:
+    """Do this once what is being written is there for everybody, and never if it is rolled back; at once where nothing
+    is being written.
+    """
+    waiting = _waiting.get()
+    if waiting is None:
+        await work()
+    else:
+        waiting.append(work)

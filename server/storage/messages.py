@@ -4,12 +4,15 @@ a process that missed one catches up from the database.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from server.storage import database
 
 CHANNEL = "vitrina:messages"
 RECONNECT_PAUSE_S = 0.5
@@ -33,9 +36,13 @@ _decode = msgspec.json.Decoder(Message).decode
 
 
 async def publish(redis: "Redis", message: Message) -> None:
-    """Tell every process. Redis being away is logged and not raised: the change itself is already committed."""
+    """Tell every process, once the change itself is committed. Redis being away is logged and not raised."""
     if len(message.items) > MOST_ITEMS:
         message = msgspec.structs.replace(message, items=())
+    await database.after_commit(partial(_publish, redis, message))
+
+
+async def _publish(redis: "Redis", message: Message) -> None:
     try:
         await redis.publish(CHANNEL, _encode(message))
     except RedisError as error:

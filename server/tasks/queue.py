@@ -7,6 +7,7 @@ the row by themselves a moment later.
 import asyncio
 import hashlib
 import time
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -53,7 +54,11 @@ def transport(redis: "Redis") -> ArqRedis:
 
 
 async def announce(redis: "Redis", shop_id: str, task_id: str) -> None:
-    """Tell everyone who follows the task that its row changed."""
+    """Tell everyone who follows the task that its row changed, once it has."""
+    await database.after_commit(partial(_announce, redis, shop_id, task_id))
+
+
+async def _announce(redis: "Redis", shop_id: str, task_id: str) -> None:
     try:
         async with asyncio.timeout(_REDIS_PATIENCE_S):
             await messages.publish(redis, messages.Message("task-changed", shop_id, task_id=task_id))
@@ -160,17 +165,22 @@ class Queue:
         return task
 
     async def wake(self, task: RecommendationTask) -> None:
-        """Wake the workers of the task's lane. Which task they then take is decided by the rows, not by this one."""
+        """Wake the workers of the task's lane, once its row is there. Which task they then take is decided by the
+        rows, not by this one.
+        """
+        await database.after_commit(partial(self._wake, task.lane, task.id))
+
+    async def _wake(self, lane: str, task_id: str) -> None:
         try:
             async with asyncio.timeout(_REDIS_PATIENCE_S):
                 await self.arq.enqueue_job(
                     "wake",
-                    _job_id=f"{task.lane}:{task.id}",
-                    _queue_name=queue_name(task.lane),
+                    _job_id=f"{lane}:{task_id}",
+                    _queue_name=queue_name(lane),
                     _expires=_WAKE_UP_LIFE_S,
                 )
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("task.wake_up_not_sent", task=task.id, error=str(error) or "Redis does not answer")
+            log.warning("task.wake_up_not_sent", task=task_id, error=str(error) or "Redis does not answer")
 
     async def _tell(self, task: Any) -> None:
         await self.wake(task)

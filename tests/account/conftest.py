@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from server.access.people import accounts
+from server.access.people import accounts, passwords
 from server.access.people.models import Person
 from server.settings import Settings
 from server.shops import members
@@ -20,7 +20,9 @@ from tests.account.visitor import PASSWORD, Visitor, letters
 @pytest.fixture
 async def anna(app: Starlette) -> Person:
     """Who owns the installation."""
-    return await accounts.open_account("anna@shop.example", "Anna", PASSWORD, verified=True, runs_installation=True)
+    return await accounts.open_account(
+        "anna@shop.example", "Anna", await passwords.hashed(PASSWORD), verified=True, runs_installation=True
+    )
 
 
 @pytest.fixture

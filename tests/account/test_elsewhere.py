@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 
 from server.access.oidc import Outside
-from server.access.people import accounts
+from server.access.people import accounts, passwords
 from server.access.people.models import Identity, Person, Session
 from server.settings import Settings, SignIn, load
 from server.shops import members
@@ -144,7 +144,7 @@ async def test_everybody_may_come_where_accounts_are_open(known, visitor: Visito
 
 async def test_address_that_is_not_confirmed_there_is_not_believed(known, visitor: Visitor, anna: Person) -> None:
     known(sign_up="open")
-    await accounts.open_account("unproven@shop.example", "", PASSWORD, verified=True)
+    await accounts.open_account("unproven@shop.example", "", await passwords.hashed(PASSWORD), verified=True)
     answer = await come_back(visitor, "unproven")
     assert answer.status_code == 400 and "no confirmed e-mail address" in words(answer)
     assert await Session.all().count() == 0
@@ -152,7 +152,7 @@ async def test_address_that_is_not_confirmed_there_is_not_believed(known, visito
 
 async def test_account_somebody_opened_with_a_strangers_address_is_not_theirs(known, browse, anna) -> None:
     known()
-    squatted = await accounts.open_account("dora@shop.example", "", PASSWORD)  # never confirmed
+    squatted = await accounts.open_account("dora@shop.example", "", await passwords.hashed(PASSWORD))  # never confirmed
     assert (await come_back(browse(), "dora")).status_code == 303
     assert await accounts.recognise("dora@shop.example", PASSWORD) is None, "the squatter's password is gone"
     assert (await Person.get(id=squatted.id)).verified_at

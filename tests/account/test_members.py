@@ -7,7 +7,7 @@ import pytest
 
 from server.access.oauth.clients import TERMINAL
 from server.access.oauth.provider import allow
-from server.access.people import accounts
+from server.access.people import accounts, passwords
 from server.access.people.models import Person
 from server.shops import members
 from server.shops.models import Invitation, Member, Shop
@@ -69,7 +69,7 @@ async def test_somebody_new_is_invited_by_e_mail_and_joins(
 async def test_somebody_with_an_account_joins_as_themselves_only(
     browse, anna, owned, mailbox, client, token_of
 ) -> None:
-    ben = await accounts.open_account("ben@shop.example", "Ben", PASSWORD, verified=True)
+    ben = await accounts.open_account("ben@shop.example", "Ben", await passwords.hashed(PASSWORD), verified=True)
     await client.post("/v1/members", json={"email": ben.email, "role": "analyst"}, headers=await token_of(anna))
     ((_, _, text),) = await mailbox(1)
     other = browse()
@@ -267,7 +267,7 @@ async def test_person_opens_a_shop_of_their_own(annas: Visitor, client, anna, to
 
 
 async def test_shops_are_opened_by_those_who_may(browse, client, anna, token_of) -> None:
-    ben = await accounts.open_account("ben@shop.example", "Ben", PASSWORD, verified=True)
+    ben = await accounts.open_account("ben@shop.example", "Ben", await passwords.hashed(PASSWORD), verified=True)
     visitor = browse()
     await visitor.sign_in(ben.email)
     page = await visitor.get("/account")

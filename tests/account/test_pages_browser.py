@@ -157,6 +157,58 @@ def test_new_person_signs_up_and_confirms(enter: Callable[..., Page], vitrina: I
     page.get_by_role("heading", name="Your account").wait_for()
 
 
+@pytest.mark.parametrize(
+    ("scheme", "width", "scripts"), [("light", 1280, True), ("dark", 360, True), ("light", 360, False)]
+)
+def test_owner_runs_the_shop_by_pages_that_are_accessible(
+    enter: Callable[..., Page], scheme: str, width: int, scripts: bool
+) -> None:
+    page = enter(color_scheme=scheme, viewport={"width": width, "height": 800}, java_script_enabled=scripts)
+    is_good = _is_accessible if scripts else _fits  # the checks are scripts themselves
+    page.goto("/sign-in")
+    sign_in(page)
+    shop = f"Hats, {scheme} {width} {scripts}"
+    page.get_by_label("Name of a new shop").fill(shop)
+    page.get_by_role("button", name="Open shop").click()
+    page.goto("/account")
+    page.get_by_role("link", name=shop).click()
+    is_good(page)
+    page.get_by_label("E-mail address").fill("carl@shop.example")
+    page.get_by_label("Role of whom you invite").select_option("analyst")
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_role("status").get_by_text("on its way").wait_for()
+    is_good(page)
+    page.get_by_role("link", name="Withdraw the invitation of carl@shop.example").click()
+    is_good(page)
+    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_text("None is open.").wait_for()
+    page.get_by_text("Make a key").click()
+    page.get_by_label("Name, to tell it from others").fill("Newsletter")
+    page.get_by_label("The shop's own servers").check()
+    page.get_by_role("button", name="Make the key").click()
+    assert "vsk_" in page.get_by_role("status").inner_text()
+    is_good(page)
+    page.get_by_role("link", name="Revoke Newsletter").click()
+    page.get_by_role("button", name="Revoke the key").click()
+    page.get_by_role("link", name="All changes").click()
+    page.get_by_text("key.revoked").wait_for()
+    is_good(page)
+    page.get_by_role("link", name=shop).click()
+    page.get_by_role("link", name=f"Leave {shop}").click()
+    page.get_by_role("button", name="Leave the shop").click()
+    page.get_by_role("heading", name="The last owner cannot leave").wait_for()
+
+
+def _is_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{page.url}: {found.generate_report()}"
+    _fits(page)
+
+
+def _fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is wider than its window"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_pages_are_accessible_and_fit(enter: Callable[..., Page], vitrina, scheme: str, width: int) -> None:
@@ -175,8 +227,4 @@ def test_pages_are_accessible_and_fit(enter: Callable[..., Page], vitrina, schem
             page.get_by_label("Password").fill("not the password")
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("alert").wait_for()
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{address}: {found.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-            f"{address} is wider than its window"
-        )
+        _is_accessible(page)

@@ -1,6 +1,7 @@
 """A POST that is sent again with one Idempotency-Key is done once and answered twice."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -54,25 +55,28 @@ async def test_refused_request_may_be_corrected_and_sent_again(backend: httpx.As
     assert (await make_key(backend)).status_code == 201
 
 
-async def test_second_request_beside_the_first_is_told_to_wait(
-    app: Starlette, backend: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue = app.state.services.queue
-    enqueue, may_go, came = queue.enqueue, asyncio.Event(), asyncio.Event()
+async def test_second_request_beside_the_first_is_told_to_wait(backend: httpx.AsyncClient) -> None:
+    part = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nid,title\nA,Hat\n'
+    headers = ONCE | {"Content-Type": "multipart/form-data; boundary=edge"}
+    may_go, came = asyncio.Event(), asyncio.Event()
 
-    async def slow(*arguments: Any, **options: Any) -> Any:
+    async def slow() -> AsyncIterator[bytes]:
+        yield part
         came.set()
         await may_go.wait()
-        return await enqueue(*arguments, **options)
+        yield b"\r\n--edge--\r\n"
 
-    monkeypatch.setattr(queue, "enqueue", slow)
-    first = asyncio.create_task(backend.post("/v1/tasks", json={"kind": "train"}, headers=ONCE))
+    async def send(content: Any) -> httpx.Response:
+        return await backend.post("/v1/imports", content=content, headers=headers)
+
+    first = asyncio.create_task(send(slow()))
     await came.wait()
-    beside = await backend.post("/v1/tasks", json={"kind": "train"}, headers=ONCE)
+    whole = part + b"\r\n--edge--\r\n"
+    beside = await send(whole)
     assert (beside.status_code, beside.headers["retry-after"]) == (409, "1")
     may_go.set()
     assert (await first).status_code == 202
-    again = await backend.post("/v1/tasks", json={"kind": "train"}, headers=ONCE)
+    again = await send(whole)
     assert again.json() == (await first).json()
     assert again.headers["location"] == (await first).headers["location"]
 

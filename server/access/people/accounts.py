@@ -44,28 +44,25 @@ async def find(email: str) -> Person | None:
 
 
 async def open_account(
-    email: str, name: str, password: str | None, *, verified: bool = False, runs_installation: bool = False
+    email: str, name: str, password_hash: str | None, *, verified: bool = False, runs_installation: bool = False
 ) -> Person:
-    """A new account; without a password its person signs in elsewhere.
+    """A new account; without a password (`passwords.chosen`) its person signs in elsewhere.
 
     Raises:
         EmailTaken: there is one with this address.
-        WeakPassword: the password is not good enough.
 
     """
-    if password is not None:
-        passwords.check(password, name, email)
-    kept = None if password is None else await passwords.hashed(password)
     now = datetime.now(UTC)
     try:
-        return await Person.create(
-            id=new_id("person"),
-            email=email,
-            name=name,
-            password_hash=kept,
-            verified_at=now if verified else None,
-            runs_installation=runs_installation,
-        )
+        async with database.transaction():
+            return await Person.create(
+                id=new_id("person"),
+                email=email,
+                name=name,
+                password_hash=password_hash,
+                verified_at=now if verified else None,
+                runs_installation=runs_installation,
+            )
     except IntegrityError:
         raise EmailTaken(email) from None
 
@@ -98,16 +95,11 @@ async def take_over(person: Person) -> None:
     await links.withdraw(person, "reset")
 
 
-async def set_password(person: Person, password: str, *, stay: str = "") -> None:
-    """Give the person another password. All their sessions end, but the one whose cookie is `stay`; links in older
-    letters stop working.
-
-    Raises:
-        WeakPassword: it is not good enough.
-
+async def set_password(person: Person, password_hash: str, *, stay: str = "") -> None:
+    """Give the person another password (`passwords.chosen`). All their sessions end, but the one whose cookie is
+    `stay`; links in older letters stop working.
     """
-    passwords.check(password, person.name, person.email)
-    person.password_hash = await passwords.hashed(password)
+    person.password_hash = password_hash
     await person.save(update_fields=["password_hash"])
     await links.withdraw(person, "reset")
     await sessions.end_all(person, but=stay)

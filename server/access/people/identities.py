@@ -18,4 +18,5 @@ async def find(issuer: str, subject: str) -> Person | None:
 async def link(person: Person, issuer: str, subject: str) -> None:
     """Know the person by this identity too."""
     with suppress(IntegrityError):  # the same sign-in, twice at once
-        await Identity.create(person=person, issuer=issuer, subject=subject)
+        async with database.transaction():
+            await Identity.create(person=person, issuer=issuer, subject=subject)

@@ -42,6 +42,17 @@ def check(password: str, *about: str) -> None:
         raise WeakPassword("This password is little more than your name or e-mail address. Choose something else.")
 
 
+async def chosen(password: str, *about: str) -> str:
+    """A password that somebody chose, as it is kept. Takes long: not to be done while a transaction is open.
+
+    Raises:
+        WeakPassword: it is not good enough.
+
+    """
+    check(password, *about)
+    return await hashed(password)
+
+
 async def hashed(password: str) -> str:
     """The password as it is kept."""
     async with _working:
