@@ -53,7 +53,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
 
   function hearConsent(values: Payload = {}): void {
     const { analytics_storage: storage } = values;
-    if (storage === "granted" || storage === "denied") onConsent(storage);
+    if (storage) onConsent(storage as Answer);
   }
 }
 

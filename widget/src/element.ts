@@ -100,7 +100,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.#asked = false;
       this.#stopServed();
       this.#clear();
-      if (this.#root) dropStyles(this.#root);
+      if (this.#root && (stopped.aborted || !this.#root.querySelector(NAME))) dropStyles(this.#root); // the last one there
       this.#root = null;
     }
 

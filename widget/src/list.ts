@@ -51,9 +51,8 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     root.setAttribute("aria-roledescription", texts.carousel);
     untie = tieButtons(row, buttons);
   }
-  for (let place = 0; place < limit; place++) {
-    row.append(make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card)));
-  }
+  const skeleton = make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card));
+  for (let place = 0; place < limit; place++) row.append(skeleton.cloneNode(true));
 
   function fill(answer: Answer): void {
     stopWatching();

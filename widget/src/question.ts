@@ -9,10 +9,10 @@ const IDS_MOST = 200; // what the API takes
 
 export function questionOf(element: Element): Question {
   const read = (name: string) => element.getAttribute(name)?.trim() || "";
-  const ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
+  let ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
   const placement = read("placement") || (ids.length ? "product-page" : "home");
   // a theme's block often does not know the product; the page does
-  if (!ids.length && placement === "product-page") ids.push(...[pageItem()].filter(Boolean));
+  if (!ids.length && placement === "product-page") ids = ids.concat(pageItem() || []);
   const limit = Math.trunc(Number(read("limit"))) || LIMIT;
   const category = read("category");
   return {

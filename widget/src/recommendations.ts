@@ -69,13 +69,14 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
       });
       // one question that the API refuses must not take the others of the page with it
       if (response.status === 422 && batch.length > 1) return batch.forEach((one) => void ask([one]));
-      if (!response.ok) throw new Error(String(response.status));
+      if (!response.ok) throw response.status;
       const { responses } = (await response.json()) as { responses: Answer[] };
-      batch.forEach(({ resolve, reject }, place) => {
-        const answer = responses[place];
-        if (Array.isArray(answer?.items)) resolve(answer);
-        else reject(new Error("no list"));
-      });
+      for (const { resolve, reject } of batch) {
+        const answer = responses.shift();
+        if (answer?.items) resolve(answer);
+        else reject(0);
+        await new Promise((done) => setTimeout(done)); // each list is drawn in a task of its own: the page stays quick
+      }
     } catch (reason) {
       for (const { reject } of batch) reject(reason);
     }
