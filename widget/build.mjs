@@ -4,6 +4,7 @@
  *     dist/v1.js            the script, its newest version 1
  *     dist/1.x.y/widget.js  the same, at an address whose content never changes
  *     dist/release.json     the version and the script's hash for `integrity`
+ *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
  *     node build.mjs
@@ -29,11 +30,15 @@ const stylesAsText = {
       namespace: "styles",
     }));
     builder.onLoad({ filter: /.*/, namespace: "styles" }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text", watchFiles: [path] };
+      return { contents: await minifiedStyles(path), loader: "text", watchFiles: [path] };
     });
   },
 };
+
+async function minifiedStyles(path) {
+  const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
+  return code.trim();
+}
 
 const shared = {
   absWorkingDir: import.meta.dirname,
@@ -46,17 +51,21 @@ const shared = {
   define: { VERSION: JSON.stringify(version) },
   plugins: [stylesAsText],
 };
-await build({ ...shared, entryPoints: { v1: "src/v1.ts" }, format: "iife" });
-await build({ ...shared, entryPoints: { vitrina: "src/module.ts" }, format: "esm", outExtension: { ".js": ".mjs" } });
+// Names are left to terser, which chooses them so that the whole packs best
+const plain = { ...shared, minify: false, minifySyntax: true, format: "esm" };
+await build({ ...plain, entryPoints: { v1: "src/v1.ts" } });
+const modules = { vitrina: "src/module.ts", texts: "src/texts.ts" };
+await build({ ...shared, entryPoints: modules, format: "esm", outExtension: { ".js": ".mjs" } });
 
 const dist = new URL("dist/", import.meta.url);
 const bundled = await readFile(new URL("v1.js", dist), "utf8");
 const smallest = await minify(bundled, {
   ecma: 2020,
-  compress: { passes: 3, unsafe_arrows: true },
+  module: true,
+  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
   mangle: { toplevel: true, properties: { regex: INTERNAL } },
 });
-const script = Buffer.from(smallest.code);
+const script = Buffer.from(`(()=>{${smallest.code}})()`);
 await writeFile(new URL("v1.js", dist), script);
 const gzipped = gzipSync(script, { level: 9 }).length;
 console.log(`widget/dist/v1.js: ${script.length} bytes, ${gzipped} gzipped`);
@@ -68,3 +77,6 @@ await mkdir(new URL(`${version}/`, dist), { recursive: true });
 await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
 const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
 await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);
+const { languages } = await import(new URL("texts.mjs", dist));
+const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
+await writeFile(new URL("lists.json", dist), JSON.stringify(lists));

@@ -4,14 +4,13 @@
  * Events, all bubbling: `vitrina:load`, `vitrina:empty`, `vitrina:error`.
  */
 
-import { watchAttention } from "./attention";
 import { createList, layoutOf, type List } from "./list";
 import { loadWhenNear, stopWaiting } from "./nearness";
 import { formatPrice } from "./prices";
 import { questionOf } from "./question";
 import type { Answer, Question, Recommend } from "./recommendations";
 import type { Told } from "./repeats";
-import { readServed } from "./served";
+import { takeOver } from "./served";
 import { adoptStyles, dropStyles, type Root } from "./sheet";
 import { languageOf, textsFor } from "./texts";
 
@@ -85,12 +84,12 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     load(): void {
       if (this.#asked) return;
       this.#asked = true;
-      const served = readServed(this);
+      const question = questionOf(this);
+      this.#stopServed();
+      const served = takeOver(this, (type, answer, places) => this.#attend(type, answer, question, places));
       if (!served) return void this.#load();
       // the server has drawn it already: it only has to be listened to
-      this.#stopServed();
-      const question = questionOf(this);
-      this.#stopServed = watchAttention(served.cards, (type, places) => this.#attend(type, served.answer, question, places));
+      this.#stopServed = served.stop;
       this.#tell("load", question, served.answer);
     }
 

@@ -13,12 +13,11 @@ export function questionOf(element: Element): Question {
   const placement = read("placement") || (ids.length ? "product-page" : "home");
   // a theme's block often does not know the product; the page does
   if (!ids.length && placement === "product-page") ids = ids.concat(pageItem() || []);
-  const limit = Math.trunc(Number(read("limit"))) || LIMIT;
   const category = read("category");
   return {
     placement,
     item_id: ids.slice(0, IDS_MOST),
-    limit: Math.min(Math.max(limit, 1), LIMIT_MOST),
+    limit: Math.min(Math.max(parseInt(read("limit")) || LIMIT, 1), LIMIT_MOST),
     ...(category && { category }),
   };
 }
