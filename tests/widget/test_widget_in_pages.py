@@ -16,6 +16,10 @@ from tests.widget.test_widget_tracking import Sent
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOME = '<vitrina-recommendations placement="home" limit="4"></vitrina-recommendations>'
+SHIFTS = """<script>window.shifts = 0; new PerformanceObserver(list => list.getEntries().forEach(entry =>
+window.shifts += entry.value)).observe({ type: "layout-shift", buffered: true })</script>"""
+PLACES = """[...document.querySelectorAll("vitrina-recommendations *:not(style)")].map(one => [one.className,
+JSON.stringify(one.getBoundingClientRect()), getComputedStyle(one).color])"""
 Visiting = Callable[..., Visit]
 
 
@@ -159,3 +163,47 @@ def test_the_skeleton_has_the_final_size(storefront: Storefront, tag: str, visit
     before = visitor.box("vitrina-recommendations")
     visitor.wait_for_lists()
     assert visitor.box("vitrina-recommendations") == before
+
+
+@pytest.mark.parametrize("layout", ["carousel", "grid", "list"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_the_server_drew_stays_as_it_is(
+    storefront: Storefront, tag: str, shop: Shop, visitor: Visit, sent: Sent, layout: str, width: int
+) -> None:
+    query = {"key": shop.publishable, "placement": "product-page", "item_id": "SKU-1", "limit": "8", "layout": layout}
+    drawn = httpx.get(f"{shop.http.base_url}/v1/recommendations.html", params=query).text
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if "recommendations" in request.url else None)
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    visitor.page.goto(storefront.put(f"/served-{layout}", page("", drawn + "<p>After</p>", head=SHIFTS)))
+    visitor.page.wait_for_timeout(300)
+    before = visitor.page.evaluate(PLACES)
+    visitor.page.goto(storefront.put(f"/served-{layout}", page(tag, drawn + "<p>After</p>", head=SHIFTS)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    visitor.page.wait_for_timeout(1800)
+    assert asked == []
+    assert [one for one in visitor.complaints if "404" not in one] == [], "but the picture that is lost"
+    assert visitor.page.evaluate(PLACES) == before
+    assert visitor.page.evaluate("window.shifts") == 0
+    seen = [item for event in sent.of("view_item_list") for item in event["items"]]
+    assert seen
+    assert {event["item_list_id"] for event in sent.of("view_item_list")} == {"product-page"}
+    if layout == "carousel":
+        visitor.scroll_to_end()
+        expect(visitor.page.locator(".vitrina-previous")).to_have_attribute("aria-disabled", "false")
+    assert Axe().run(visitor.page, context="vitrina-recommendations").violations_count == 0
+
+
+def test_what_the_server_drew_is_renewed_in_its_place(
+    storefront: Storefront, tag: str, shop: Shop, visitor: Visit
+) -> None:
+    query = {"key": shop.publishable, "limit": "4", "lang": "de"}
+    drawn = httpx.get(f"{shop.http.base_url}/v1/recommendations.html", params=query).text
+    visitor.page.goto(storefront.put("/renewed", page(tag, drawn)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    heading, place = visitor.page.locator("h2").text_content(), visitor.box(".vitrina-items")
+    with visitor.page.expect_response("**/recommendations/batch*"):
+        visitor.page.evaluate("vitrina.track('add_to_wishlist', { item_id: 'SKU-2' })")
+    expect(visitor.page.locator("[data-recommendation-id]")).to_have_count(0)
+    expect(visitor.page.locator(".vitrina-item")).to_have_count(4)
+    assert (visitor.page.locator("h2").text_content(), visitor.box(".vitrina-items")) == (heading, place)
