@@ -7,7 +7,8 @@
  *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
- *     node build.mjs
+ *     node build.mjs             refuses another script under a version that releases.json holds
+ *     node build.mjs --release   writes this version's hash there: from now on it never changes
  */
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
@@ -73,9 +74,21 @@ if (gzipped > BUDGET_BYTES) {
   console.error(`The widget is ${gzipped - BUDGET_BYTES} bytes over its budget of ${BUDGET_BYTES} bytes gzipped.`);
   process.exit(1);
 }
+const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
+const kept = new URL("releases.json", import.meta.url);
+const releases = JSON.parse(await readFile(kept, "utf8"));
+if ((releases[version] ?? integrity) !== integrity) {
+  console.error(
+    `Version ${version} is released, and /widget/${version}/widget.js has promised never to change, but this script is another.\n` +
+      "Raise `version` in package.json and build again; when it is finished, npm run release keeps its hash.",
+  );
+  process.exit(1);
+}
+if (process.argv.includes("--release")) {
+  await writeFile(kept, `${JSON.stringify({ ...releases, [version]: integrity }, null, 2)}\n`);
+} else if (!releases[version]) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
 await mkdir(new URL(`${version}/`, dist), { recursive: true });
 await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
-const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
 await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);
 const { languages } = await import(new URL("texts.mjs", dist));
 const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
