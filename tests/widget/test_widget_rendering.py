@@ -175,6 +175,9 @@ def test_nothing_moves_while_lists_come_and_change(
     assert visitor.page.evaluate("vitrina.track('add_to_wishlist', { item_id: 'SKU-2' })") is True
     visitor.page.wait_for_timeout(1000)
     assert round(visitor.page.evaluate("window.shifts"), 4) == 0
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") == width, (
+        "no page becomes wider than its window"
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
