@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -38,7 +38,7 @@ class Texts(msgspec.Struct, frozen=True):
     titles: dict[str, str]
 
 
-class Build(msgspec.Struct, frozen=True, eq=False):
+class Build(msgspec.Struct, frozen=True):
     """What the widget's build tells of how lists look. `styles`: CSS that may stand in a page."""
 
     styles: str
@@ -68,12 +68,12 @@ def read_build() -> Build:
         raise Problem(404, "The widget is not built", detail) from None
 
 
-def draw(found: RecommendationList, recommendation_id: str, question: Question, looks: Looks, build: Build) -> str:
+def draw(found: RecommendationList, question: Question, looks: Looks, build: Build) -> str:
     """The whole element as HTML; without a list inside where nothing was found."""
     texts = build.texts(looks.lang)
     titles = texts.titles
     return _template().render(
-        id=recommendation_id,
+        id=found.recommendation_id,
         items=found.items,
         question=question,
         looks=looks,
@@ -104,8 +104,10 @@ def initials(title: str) -> str:
     return "".join(word[0] for word in _WORD.findall(title)[:2]).upper()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # 40 MB at most
 def _locale(language: str) -> Locale:
+    # Babel would keep every language it has ever read, 200 MB in all, and whoever sees the shop's page may ask for each
+    localedata._cache.clear()  # pyright: ignore[reportPrivateUsage]
     for name in (language, re.split("[-_]", language)[0]):
         try:
             return Locale.parse(name.replace("-", "_"))
