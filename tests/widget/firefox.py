@@ -18,6 +18,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+PROGRAM = shutil.which("firefox-esr")  # None: scripts/install-browser gets it
 START_TIMEOUT_S = 60
 ANSWER_TIMEOUT_S = 30
 _SETTINGS = {
@@ -81,8 +82,7 @@ def running_firefox() -> Iterator[Firefox]:
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in _SETTINGS.items()]
         (Path(profile) / "user.js").write_text("".join(lines))
         log = Path(profile) / "firefox.log"
-        program = shutil.which("firefox-esr") or "firefox"
-        command = [program, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
+        command = [str(PROGRAM), "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)
         try:

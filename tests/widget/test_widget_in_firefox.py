@@ -1,18 +1,19 @@
 """The widget in Firefox: it draws, tells, keeps silent without consent, and follows a single-page shop."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.journeys.installation import Shop
-from tests.widget.firefox import Firefox, running_firefox
+from tests.widget.firefox import PROGRAM, Firefox, running_firefox
 from tests.widget.storefront import Storefront, page
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(not shutil.which("firefox-esr"), reason="no Firefox is installed: scripts/install-browser"),
+    pytest.mark.skipif(
+        PROGRAM is None, reason="firefox-esr is not installed; scripts/install-browser gets it on Debian"
+    ),
 ]
 
 HOME = '<vitrina-recommendations placement="home" limit="4"></vitrina-recommendations>'
