@@ -19,7 +19,7 @@ import { minify } from "terser";
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
 // Names of our own that neither pages nor the API know: they may be shortened
 const INTERNAL =
-  /^(granted|give|who|forget|told|waiting|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|voice|outcome|fill|cards|answer|heading|layout|card|images|question|resolve|reject)$/;
+  /^(granted|give|who|told|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */
@@ -38,7 +38,7 @@ const stylesAsText = {
 
 async function minifiedStyles(path) {
   const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
-  return code.trim();
+  return code.trim().replaceAll(/(?<=,|--\w+:) /g, ""); // esbuild leaves custom properties as they are written
 }
 
 const shared = {

@@ -10,7 +10,7 @@ from playwright.sync_api import Route, expect
 
 from tests.journeys.installation import Shop
 from tests.widget.conftest import Visit
-from tests.widget.storefront import DARK, LIGHT, RESERVED, Storefront, page
+from tests.widget.storefront import DARK, LIGHT, PAUSE, RESERVED, Storefront, page
 from tests.widget.test_widget_tracking import Sent
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -135,6 +135,39 @@ def test_a_server_drawn_list_is_taken_over(storefront: Storefront, tag: str, vis
     assert {event["recommendation_id"] for event in [*sent.of("select_item"), *sent.of("view_item_list")]} == {
         "rec_drawn"
     }
+
+
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [
+        ('<template><h3><slot name="title"></slot></h3></template>', ".vitrina-item h3 a"),
+        ('<ul data-recommendation-id="rec_1"><li data-item-id="SKU-1"><a href="#1">One</a></li></ul>', "a[href='#1']"),
+        ("<p>Our best</p>", ".vitrina-item"),
+    ],
+)
+def test_what_is_inside_may_come_after_the_script(
+    storefront: Storefront, tag: str, visitor: Visit, inside: str, shown: str
+) -> None:
+    """As from a cache, with a page that is still on its way."""
+    blocking = tag.replace("async ", "")
+    visitor.page.goto(storefront.put("/late", page(blocking, HOME.replace("></", f">{PAUSE}{inside}</"))))
+    visitor.page.locator(f"vitrina-recommendations {shown}").first.wait_for()
+    visitor.page.wait_for_timeout(500)
+    lists = visitor.page.locator("vitrina-recommendations > :not(template)")
+    assert lists.count() == 1, "not the shop's beside the widget's"
+    assert visitor.page.locator(".vitrina-skeleton").count() == 0
+    assert visitor.complaints == []
+
+
+def test_a_list_in_view_is_asked_for_before_the_first_frame(storefront: Storefront, tag: str, visitor: Visit) -> None:
+    visitor.page.add_init_script("IntersectionObserver.prototype.observe = () => {}")  # it speaks with a frame
+    hidden = f'<div id="closed" style="display:none">{HOME}</div>'
+    visitor.page.goto(storefront.put("/first", page(tag, HOME)))
+    visitor.wait_for_lists()
+    visitor.page.goto(storefront.put("/closed", page(tag, hidden)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    visitor.page.wait_for_timeout(500)
+    assert visitor.page.locator(".vitrina-item").count() == 0, "nobody sees this one"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -30,7 +30,6 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
 
   function hear(entry: unknown): void {
     try {
-      if (!entry || typeof entry !== "object") return;
       // gtag pushes its arguments: ["event", "purchase", {…}], ["consent", "update", {…}]
       const [command, type, values] = Array.from(entry as ArrayLike<unknown>) as [unknown, string, Payload];
       if (command === "consent") return hearConsent(values);

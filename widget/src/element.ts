@@ -16,6 +16,7 @@ import { languageOf, textsFor } from "./texts";
 
 export const NAME = "vitrina-recommendations";
 const LOOKS = ["heading", "layout", "lang", "images"]; // what changes the looks, not the question
+const PARSING_MS = 20; // between two looks whether an element is read to its end
 const OBSERVED = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
 
 export interface Services {
@@ -46,18 +47,20 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     #filled = false;
     #asked = false; // once, whatever came of it
     #turn = 0; // of several questions only the last one's answer counts
-    #awaited = false;
     #stopServed = () => {};
     #root: Root | null = null;
 
     connectedCallback(): void {
-      if (stopped.aborted) return;
+      if (stopped.aborted || !this.isConnected) return;
+      // as long as the parser is within the element, what the shop has put there may be missing
+      if (document.readyState === "loading" && !isFollowed(this)) {
+        return void setTimeout(() => this.connectedCallback(), PARSING_MS);
+      }
       elements.add(this);
+      loadWhenNear(this);
       this.#root = this.#home().getRootNode() as Root;
       adoptStyles(this.#root);
       if (!this.#list && !this.#given().length) this.#show(questionOf(this));
-      if (this.getAttribute("loading") === "eager") this.#loadSoon();
-      else loadWhenNear(this);
     }
 
     disconnectedCallback(): void {
@@ -77,7 +80,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     }
 
     refresh(): void {
-      if (this.#asked) this.#loadSoon();
+      if (this.#asked) void this.#load();
     }
 
     /** Asks for the first time. */
@@ -104,19 +107,10 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.#root = null;
     }
 
-    #loadSoon(): void {
-      if (this.#awaited) return; // several attributes may change in one turn
-      this.#awaited = true;
-      queueMicrotask(() => {
-        this.#awaited = false;
-        if (!elements.has(this)) return;
-        if (this.#asked) void this.#load();
-        else this.load();
-      });
-    }
-
     async #load(): Promise<void> {
       const turn = ++this.#turn;
+      await null; // several attributes may change in one turn of the page
+      if (turn !== this.#turn) return;
       const question = questionOf(this);
       try {
         // a page's first format takes as long as ten cards: it is made while the answer is on its way
@@ -178,8 +172,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
 
     /** Where the list lives. */
     #home(): HTMLElement | ShadowRoot {
-      if (!this.hasAttribute("shadow")) return this.shadowRoot ?? this;
-      if (this.shadowRoot) return this.shadowRoot;
+      if (this.shadowRoot || !this.hasAttribute("shadow")) return this.shadowRoot ?? this;
       const shadow = this.attachShadow({ mode: "open" });
       shadow.append(document.createElement("slot"));
       return shadow;
@@ -197,4 +190,9 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.dispatchEvent(new CustomEvent(`vitrina:${name}`, { bubbles: true, composed: true, detail }));
     }
   };
+}
+
+/** Whether the document goes on after it. */
+function isFollowed(node: Node | null): boolean {
+  return !!node && (!!node.nextSibling || isFollowed(node.parentNode));
 }

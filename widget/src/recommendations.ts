@@ -27,9 +27,12 @@ export interface Answer {
 }
 
 /** What is known of whoever asks: ids, or without consent what was looked at in this tab. */
-export type Asker =
-  | { shopper_id?: string; session_id?: string }
-  | { consent: "denied"; recent_item_id: string[] };
+export interface Asker {
+  shopper_id?: string;
+  session_id?: string;
+  consent?: "denied";
+  recent_item_id?: string[];
+}
 
 /** The promise is rejected when no usable answer came in time. */
 export type Recommend = (question: Question) => Promise<Answer>;
@@ -45,21 +48,18 @@ interface Waiting {
 }
 
 export function createRecommend(script: Script, asker: () => Asker): Recommend {
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
 
   function flush(): void {
-    const asked = waiting;
-    waiting = [];
-    for (let first = 0; first < asked.length; first += BATCH_SIZE) void ask(asked.slice(first, first + BATCH_SIZE));
+    while (waiting.length) void ask(waiting.splice(0, BATCH_SIZE));
   }
 
   async function ask(batch: Waiting[]): Promise<void> {
     try {
       const who = asker();
-      const recent = "recent_item_id" in who ? who.recent_item_id : [];
       const requests = batch.map(({ question }) => {
         // a list that goes by no product goes by what was looked at, as it would for a shopper with an id
-        return { ...question, item_id: question.item_id.length ? question.item_id : recent, ...who };
+        return { ...question, item_id: question.item_id.length ? question.item_id : (who.recent_item_id ?? []), ...who };
       });
       const response = await fetch(addressOf(script, "recommendations/batch"), {
         method: "POST",
@@ -85,8 +85,10 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
   return (question) =>
     new Promise((resolve, reject) => {
       if (!waiting.length) {
-        if (document.readyState === "loading") setTimeout(flush, PARSING_PAUSE_MS);
-        else queueMicrotask(flush);
+        if (document.readyState === "loading") {
+          setTimeout(flush, PARSING_PAUSE_MS);
+          document.addEventListener("DOMContentLoaded", flush, { once: true });
+        } else queueMicrotask(flush);
       }
       waiting.push({ question, resolve, reject });
     });

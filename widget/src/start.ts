@@ -73,9 +73,8 @@ export function start(script: Script): Vitrina {
       for (const element of elements) element.retire();
       forget();
     },
-    push: () => {},
+    push: createPush(() => vitrina),
   };
-  vitrina.push = createPush(vitrina);
 
   const early = window.vitrina;
   window.vitrina = vitrina;
