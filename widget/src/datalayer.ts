@@ -31,7 +31,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
   function hear(entry: unknown): void {
     try {
       // gtag pushes its arguments: ["event", "purchase", {…}], ["consent", "update", {…}]
-      const [command, type, values] = Array.from(entry as ArrayLike<unknown>) as [unknown, string, Payload];
+      const { 0: command, 1: type, 2: values } = entry as [unknown, string, Payload];
       if (command === "consent") return hearConsent(values);
       if (command === "event") return hearEvent(type, values);
       const { event, ecommerce } = entry as { event?: string; ecommerce?: Payload };
