@@ -28,6 +28,11 @@ from server.storage import redis as redis_storage
 KIND = os.environ.get("VITRINA_TEST_DATABASE", "sqlite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of these tests."""
+    parser.addoption("--keep-looks", action="store_true", help="take the pictures of tests/widget/references anew")
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The address of a Redis server of this session's own."""

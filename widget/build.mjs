@@ -4,9 +4,11 @@
  *     dist/v1.js            the script, its newest version 1
  *     dist/1.x.y/widget.js  the same, at an address whose content never changes
  *     dist/release.json     the version and the script's hash for `integrity`
+ *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
- *     node build.mjs
+ *     node build.mjs             refuses another script under a version that releases.json holds
+ *     node build.mjs --release   writes this version's hash there: from now on it never changes
  */
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
@@ -17,7 +19,7 @@ import { minify } from "terser";
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
 // Names of our own that neither pages nor the API know: they may be shortened
 const INTERNAL =
-  /^(granted|give|who|forget|told|waiting|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|voice|outcome|fill|cards|answer|heading|layout|card|images|question|resolve|reject)$/;
+  /^(granted|give|who|told|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */
@@ -29,11 +31,15 @@ const stylesAsText = {
       namespace: "styles",
     }));
     builder.onLoad({ filter: /.*/, namespace: "styles" }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text", watchFiles: [path] };
+      return { contents: await minifiedStyles(path), loader: "text", watchFiles: [path] };
     });
   },
 };
+
+async function minifiedStyles(path) {
+  const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true });
+  return code.trim().replaceAll(/(?<=,|--\w+:) /g, ""); // esbuild leaves custom properties as they are written
+}
 
 const shared = {
   absWorkingDir: import.meta.dirname,
@@ -46,17 +52,21 @@ const shared = {
   define: { VERSION: JSON.stringify(version) },
   plugins: [stylesAsText],
 };
-await build({ ...shared, entryPoints: { v1: "src/v1.ts" }, format: "iife" });
-await build({ ...shared, entryPoints: { vitrina: "src/module.ts" }, format: "esm", outExtension: { ".js": ".mjs" } });
+// Names are left to terser, which chooses them so that the whole packs best
+const plain = { ...shared, minify: false, minifySyntax: true, format: "esm" };
+await build({ ...plain, entryPoints: { v1: "src/v1.ts" } });
+const modules = { vitrina: "src/module.ts", texts: "src/texts.ts" };
+await build({ ...shared, entryPoints: modules, format: "esm", outExtension: { ".js": ".mjs" } });
 
 const dist = new URL("dist/", import.meta.url);
 const bundled = await readFile(new URL("v1.js", dist), "utf8");
 const smallest = await minify(bundled, {
   ecma: 2020,
-  compress: { passes: 3, unsafe_arrows: true },
+  module: true,
+  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
   mangle: { toplevel: true, properties: { regex: INTERNAL } },
 });
-const script = Buffer.from(smallest.code);
+const script = Buffer.from(`(()=>{${smallest.code}})()`);
 await writeFile(new URL("v1.js", dist), script);
 const gzipped = gzipSync(script, { level: 9 }).length;
 console.log(`widget/dist/v1.js: ${script.length} bytes, ${gzipped} gzipped`);
@@ -64,7 +74,22 @@ if (gzipped > BUDGET_BYTES) {
   console.error(`The widget is ${gzipped - BUDGET_BYTES} bytes over its budget of ${BUDGET_BYTES} bytes gzipped.`);
   process.exit(1);
 }
+const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
+const kept = new URL("releases.json", import.meta.url);
+const releases = JSON.parse(await readFile(kept, "utf8"));
+if ((releases[version] ?? integrity) !== integrity) {
+  console.error(
+    `Version ${version} is released, and /widget/${version}/widget.js has promised never to change, but this script is another.\n` +
+      "Raise `version` in package.json and build again; when it is finished, npm run release keeps its hash.",
+  );
+  process.exit(1);
+}
+if (process.argv.includes("--release")) {
+  await writeFile(kept, `${JSON.stringify({ ...releases, [version]: integrity }, null, 2)}\n`);
+} else if (!releases[version]) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
 await mkdir(new URL(`${version}/`, dist), { recursive: true });
 await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
-const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
 await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);
+const { languages } = await import(new URL("texts.mjs", dist));
+const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
+await writeFile(new URL("lists.json", dist), JSON.stringify(lists));

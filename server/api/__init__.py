@@ -6,6 +6,7 @@ request is compared with the routes in this order.
 
 RESOURCES = (
     "recommendations",
+    "recommendations_html",
     "events",
     "search",
     "item_batches",

@@ -100,7 +100,7 @@ async def batch(call: Call) -> Answer:
     """`POST /v1/recommendations/batch`."""
     wanted: Batch = call.body
     for number, query in enumerate(wanted.requests):
-        _check(query, f"/requests/{number}")
+        check(query, f"/requests/{number}")
     questions = [query.question() for query in wanted.requests]
     services = call.services
     page = await recommend_page(call.shop_id, questions, services.shelf, services.recents, repeat=wanted.repeat)
@@ -108,12 +108,13 @@ async def batch(call: Call) -> Answer:
 
 
 async def _list(call: Call, query: RecommendationQuery) -> bytes:
-    _check(query)
+    check(query)
     answer = await recommend(call.shop_id, query.question(), call.services.shelf, call.services.recents)
     return answer.body()
 
 
-def _check(query: RecommendationQuery, within: str = "") -> None:
+def check(query: RecommendationQuery, within: str = "") -> None:
+    """Raise Problem 422 where the fields do not fit each other."""
     low, high = query.price_min, query.price_max
     if low is not None and high is not None and low > high:
         raise invalid(f"{within}/price_min", f"`price_min` is {low:g}; it must be at most `price_max`, {high:g}.")

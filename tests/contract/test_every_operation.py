@@ -51,6 +51,7 @@ OPEN_TO_PERSONS = {
 FOR_PERSONS = {"/account", "/account/password", "/account/sessions", "/account/programs", "/account/shops", "/device"}
 FOR_PAGES = {
     "/v1/recommendations",
+    "/v1/recommendations.html",
     "/v1/recommendations/batch",
     "/v1/events",
     "/v1/search",

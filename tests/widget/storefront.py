@@ -14,12 +14,14 @@ from PIL import Image
 RESERVED = "vitrina-recommendations{display:block;min-block-size:calc(clamp(9em,38vw,13.5em)*1.25 + 11.5em)}"
 LIGHT = "body{background:#fff;color:#1d1d1f}"
 DARK = "body{background:#131316;color:#f2f2f4}"
-SLOW_S = 6
+SLOW_S = 12  # three times what the widget waits for
+PAUSE = "<!-- what follows comes late -->"
+PAUSE_S = 0.4
 
 
 @dataclass
 class Storefront:
-    """Pages of a shop by path. `address` is its origin."""
+    """Pages of a shop by path. `address` is its origin. A page with a `PAUSE` comes in two parts."""
 
     address: str
     pages: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
@@ -68,8 +70,12 @@ def open_storefront() -> Iterator[Storefront]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            now, pause, late = body.partition(PAUSE.encode())
             with suppress(ConnectionError):  # whoever asked no longer waits
-                self.wfile.write(body)
+                self.wfile.write(now)
+                if pause:
+                    time.sleep(PAUSE_S)
+                    self.wfile.write(pause + late)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass

@@ -52,7 +52,12 @@ def test_a_block_without_an_id_goes_by_the_page(storefront: Storefront, tag: str
     assert json.loads(asked.value.post_data or "")["requests"][0]["item_id"] == ["SKU-1"]
 
 
-def test_a_single_page_shop_tells_each_page(storefront: Storefront, tag: str, visitor: Visit, sent: Sent) -> None:
+@pytest.mark.parametrize("browsers", ["of today", "without the Navigation API"])
+def test_a_single_page_shop_tells_each_page(
+    storefront: Storefront, tag: str, visitor: Visit, sent: Sent, browsers: str
+) -> None:
+    if browsers != "of today":
+        visitor.page.add_init_script("Object.defineProperty(window, 'navigation', { value: undefined })")
     visitor.page.goto(storefront.put("/single", page(tag, HOME + f"<div id=app>{PRODUCT}</div>")))
     visitor.wait_for_lists()
     visitor.page.wait_for_timeout(600)
@@ -61,10 +66,11 @@ def test_a_single_page_shop_tells_each_page(storefront: Storefront, tag: str, vi
             "history.pushState({}, '', '/single/2');"
             'document.querySelector("#app script").textContent = \'{"@type": "Product", "sku": "SKU-2"}\''
         )
-    visitor.page.wait_for_timeout(600)
+    visitor.page.wait_for_timeout(1000)
     visitor.page.evaluate("history.replaceState({}, '', '/single/2?variant=7')")
-    visitor.page.wait_for_timeout(600)
+    visitor.page.wait_for_timeout(1000)
     assert [event["item_id"] for event in sent.of("view_item")] == ["SKU-1", "SKU-2"]
+    assert visitor.page.evaluate("history.pushState.toString()").endswith("{ [native code] }"), "not ours to wrap"
     assert visitor.complaints == []
 
 

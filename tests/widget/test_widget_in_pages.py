@@ -10,12 +10,16 @@ from playwright.sync_api import Route, expect
 
 from tests.journeys.installation import Shop
 from tests.widget.conftest import Visit
-from tests.widget.storefront import DARK, LIGHT, RESERVED, Storefront, page
+from tests.widget.storefront import DARK, LIGHT, PAUSE, RESERVED, Storefront, page
 from tests.widget.test_widget_tracking import Sent
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 HOME = '<vitrina-recommendations placement="home" limit="4"></vitrina-recommendations>'
+SHIFTS = """<script>window.shifts = 0; new PerformanceObserver(list => list.getEntries().forEach(entry =>
+window.shifts += entry.value)).observe({ type: "layout-shift", buffered: true })</script>"""
+PLACES = """[...document.querySelectorAll("vitrina-recommendations *:not(style)")].map(one => [one.className,
+JSON.stringify(one.getBoundingClientRect()), getComputedStyle(one).color])"""
 Visiting = Callable[..., Visit]
 
 
@@ -133,6 +137,39 @@ def test_a_server_drawn_list_is_taken_over(storefront: Storefront, tag: str, vis
     }
 
 
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [
+        ('<template><h3><slot name="title"></slot></h3></template>', ".vitrina-item h3 a"),
+        ('<ul data-recommendation-id="rec_1"><li data-item-id="SKU-1"><a href="#1">One</a></li></ul>', "a[href='#1']"),
+        ("<p>Our best</p>", ".vitrina-item"),
+    ],
+)
+def test_what_is_inside_may_come_after_the_script(
+    storefront: Storefront, tag: str, visitor: Visit, inside: str, shown: str
+) -> None:
+    """As from a cache, with a page that is still on its way."""
+    blocking = tag.replace("async ", "")
+    visitor.page.goto(storefront.put("/late", page(blocking, HOME.replace("></", f">{PAUSE}{inside}</"))))
+    visitor.page.locator(f"vitrina-recommendations {shown}").first.wait_for()
+    visitor.page.wait_for_timeout(500)
+    lists = visitor.page.locator("vitrina-recommendations > :not(template)")
+    assert lists.count() == 1, "not the shop's beside the widget's"
+    assert visitor.page.locator(".vitrina-skeleton").count() == 0
+    assert visitor.complaints == []
+
+
+def test_a_list_in_view_is_asked_for_before_the_first_frame(storefront: Storefront, tag: str, visitor: Visit) -> None:
+    visitor.page.add_init_script("IntersectionObserver.prototype.observe = () => {}")  # it speaks with a frame
+    hidden = f'<div id="closed" style="display:none">{HOME}</div>'
+    visitor.page.goto(storefront.put("/first", page(tag, HOME)))
+    visitor.wait_for_lists()
+    visitor.page.goto(storefront.put("/closed", page(tag, hidden)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    visitor.page.wait_for_timeout(500)
+    assert visitor.page.locator(".vitrina-item").count() == 0, "nobody sees this one"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("shape", ["carousel", "grid", "list"])
 @pytest.mark.parametrize("shadow", ["", " shadow"])
@@ -159,3 +196,47 @@ def test_the_skeleton_has_the_final_size(storefront: Storefront, tag: str, visit
     before = visitor.box("vitrina-recommendations")
     visitor.wait_for_lists()
     assert visitor.box("vitrina-recommendations") == before
+
+
+@pytest.mark.parametrize("layout", ["carousel", "grid", "list"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_the_server_drew_stays_as_it_is(
+    storefront: Storefront, tag: str, shop: Shop, visitor: Visit, sent: Sent, layout: str, width: int
+) -> None:
+    query = {"key": shop.publishable, "placement": "product-page", "item_id": "SKU-1", "limit": "8", "layout": layout}
+    drawn = httpx.get(f"{shop.http.base_url}/v1/recommendations.html", params=query).text
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if "recommendations" in request.url else None)
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    visitor.page.goto(storefront.put(f"/served-{layout}", page("", drawn + "<p>After</p>", head=SHIFTS)))
+    visitor.page.wait_for_timeout(300)
+    before = visitor.page.evaluate(PLACES)
+    visitor.page.goto(storefront.put(f"/served-{layout}", page(tag, drawn + "<p>After</p>", head=SHIFTS)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    visitor.page.wait_for_timeout(1800)
+    assert asked == []
+    assert [one for one in visitor.complaints if "404" not in one] == [], "but the picture that is lost"
+    assert visitor.page.evaluate(PLACES) == before
+    assert visitor.page.evaluate("window.shifts") == 0
+    seen = [item for event in sent.of("view_item_list") for item in event["items"]]
+    assert seen
+    assert {event["item_list_id"] for event in sent.of("view_item_list")} == {"product-page"}
+    if layout == "carousel":
+        visitor.scroll_to_end()
+        expect(visitor.page.locator(".vitrina-previous")).to_have_attribute("aria-disabled", "false")
+    assert Axe().run(visitor.page, context="vitrina-recommendations").violations_count == 0
+
+
+def test_what_the_server_drew_is_renewed_in_its_place(
+    storefront: Storefront, tag: str, shop: Shop, visitor: Visit
+) -> None:
+    query = {"key": shop.publishable, "limit": "4", "lang": "de"}
+    drawn = httpx.get(f"{shop.http.base_url}/v1/recommendations.html", params=query).text
+    visitor.page.goto(storefront.put("/renewed", page(tag, drawn)))
+    visitor.page.wait_for_function("window.vitrina?.version")
+    heading, place = visitor.page.locator("h2").text_content(), visitor.box(".vitrina-items")
+    with visitor.page.expect_response("**/recommendations/batch*"):
+        visitor.page.evaluate("vitrina.track('add_to_wishlist', { item_id: 'SKU-2' })")
+    expect(visitor.page.locator("[data-recommendation-id]")).to_have_count(0)
+    expect(visitor.page.locator(".vitrina-item")).to_have_count(4)
+    assert (visitor.page.locator("h2").text_content(), visitor.box(".vitrina-items")) == (heading, place)

@@ -113,7 +113,7 @@ def test_an_api_that_fails_leaves_the_page_unharmed(
     broken = tag.replace("data-key", f'data-api="{api[outage]}" data-key')
     listen = "<script>addEventListener('vitrina:error', event => window.told = event.detail)</script>"
     visitor = visit(storefront.put(f"/{outage}", page(broken, HOME + AFTER, head=listen)))
-    visitor.page.wait_for_function("window.told", timeout=5500)
+    visitor.page.wait_for_function("window.told", timeout=11_000)
     element = visitor.page.locator("vitrina-recommendations")
     expect(element).to_be_hidden()
     assert element.evaluate("element => element.childElementCount") == 0
@@ -175,6 +175,9 @@ def test_nothing_moves_while_lists_come_and_change(
     assert visitor.page.evaluate("vitrina.track('add_to_wishlist', { item_id: 'SKU-2' })") is True
     visitor.page.wait_for_timeout(1000)
     assert round(visitor.page.evaluate("window.shifts"), 4) == 0
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") == width, (
+        "no page becomes wider than its window"
+    )
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -242,3 +245,5 @@ def test_reduced_motion_is_kept(storefront: Storefront, tag: str, visit: Visitin
         "cards => cards.map(c => getComputedStyle(c).animationName)"
     )
     assert set(names) == {"none"}
+    row = visitor.page.locator(".vitrina-items").first
+    assert row.evaluate("row => getComputedStyle(row).scrollBehavior") == "auto"

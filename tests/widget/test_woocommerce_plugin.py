@@ -53,7 +53,8 @@ def test_php_finds_no_error(path: Path) -> None:
 def test_the_tag_stands_in_the_head() -> None:
     [(name, attributes)] = Tags(run(["hook", "wp_head"])).found
     source = "https://vitrina.example/widget/v1.js"
-    assert (name, attributes) == ("script", {"async": None, "src": source, "data-key": OPTIONS["key"]})
+    expected = {"async": None, "crossorigin": None, "src": source, "data-key": OPTIONS["key"]}
+    assert (name, attributes) == ("script", expected)
     [(_, waiting)] = Tags(run(["hook", "wp_head"], options={"consent": "denied"})).found
     assert waiting["data-consent"] == "denied"
 

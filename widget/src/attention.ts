@@ -10,10 +10,11 @@ export function watchAttention(cards: Element[], onAttention: OnAttention): () =
   const stopping = new AbortController();
   const { signal } = stopping;
   cards.forEach((card, place) => {
-    const clicked = ({ target, button }: Event & { button?: number }) =>
-      (target as Element).closest("a") && button! < 2 && onAttention("select_item", [place]);
-    card.addEventListener("click", clicked, { signal });
-    card.addEventListener("auxclick", clicked, { signal });
+    for (const kind of ["click", "auxclick"]) {
+      const clicked = ({ target, button }: Event & { button?: number }) =>
+        (target as Element).closest("a") && button! < 2 && onAttention("select_item", [place]);
+      card.addEventListener(kind, clicked, { signal });
+    }
   });
   return () => (stopping.abort(), stopSeen());
 }

@@ -5,7 +5,6 @@ const SHARE_OF_VIEW = 0.9; // a part of the last card stays in sight, so that th
 /** Ties the buttons to the row; returns the function that unties what outlives them. */
 export function tieButtons(row: HTMLElement, buttons: HTMLElement): () => void {
   const [previous, next] = buttons.children as unknown as [HTMLElement, HTMLElement];
-  const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
   function follow(): void {
     const travelled = Math.abs(row.scrollLeft); // negative where the page runs from right to left
@@ -18,7 +17,7 @@ export function tieButtons(row: HTMLElement, buttons: HTMLElement): () => void {
 
   function scroll(steps: number): void {
     const direction = getComputedStyle(row).direction === "rtl" ? -steps : steps;
-    row.scrollBy({ left: direction * row.clientWidth * SHARE_OF_VIEW, behavior: reduced.matches ? "auto" : "smooth" });
+    row.scrollBy({ left: direction * row.clientWidth * SHARE_OF_VIEW }); // smoothly, unless the shopper wants no motion
   }
 
   previous.addEventListener("click", () => scroll(-1));

@@ -5,8 +5,8 @@ import { pageItem } from "./page";
 
 export function watchCarts(onAdd: (payload: Payload) => void, stopped: AbortSignal): void {
   const options = { capture: true, passive: true, signal: stopped };
-  document.addEventListener("submit", ({ target }) => attempt(() => submitted(target as HTMLFormElement)), options);
-  document.addEventListener("click", ({ target }) => attempt(() => clicked(target as Element)), options);
+  document.addEventListener("submit", attempting(submitted), options);
+  document.addEventListener("click", attempting(clicked), options);
 
   function submitted(form: HTMLFormElement): void {
     if (!form.matches('form[action*="/cart/add"],form.cart')) return;
@@ -25,10 +25,12 @@ export function watchCarts(onAdd: (payload: Payload) => void, stopped: AbortSign
 }
 
 /** Whatever is wrong here must not come between a shopper and the cart. */
-function attempt(step: () => void): void {
-  try {
-    step();
-  } catch {
-    // a form that reads differently than its platform's
-  }
+function attempting<Kind extends Element>(step: (target: Kind) => void): EventListener {
+  return ({ target }) => {
+    try {
+      step(target as Kind);
+    } catch {
+      // a form that reads differently than its platform's
+    }
+  };
 }

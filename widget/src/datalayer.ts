@@ -30,9 +30,8 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
 
   function hear(entry: unknown): void {
     try {
-      if (!entry || typeof entry !== "object") return;
       // gtag pushes its arguments: ["event", "purchase", {…}], ["consent", "update", {…}]
-      const [command, type, values] = Array.from(entry as ArrayLike<unknown>) as [unknown, string, Payload];
+      const { 0: command, 1: type, 2: values } = entry as [unknown, string, Payload];
       if (command === "consent") return hearConsent(values);
       if (command === "event") return hearEvent(type, values);
       const { event, ecommerce } = entry as { event?: string; ecommerce?: Payload };
@@ -53,7 +52,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
 
   function hearConsent(values: Payload = {}): void {
     const { analytics_storage: storage } = values;
-    if (storage === "granted" || storage === "denied") onConsent(storage);
+    if (storage) onConsent(storage as Answer);
   }
 }
 

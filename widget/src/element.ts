@@ -4,18 +4,19 @@
  * Events, all bubbling: `vitrina:load`, `vitrina:empty`, `vitrina:error`.
  */
 
-import { watchAttention } from "./attention";
 import { createList, layoutOf, type List } from "./list";
 import { loadWhenNear, stopWaiting } from "./nearness";
+import { formatPrice } from "./prices";
 import { questionOf } from "./question";
 import type { Answer, Question, Recommend } from "./recommendations";
 import type { Told } from "./repeats";
-import { readServed } from "./served";
+import { takeOver } from "./served";
 import { adoptStyles, dropStyles, type Root } from "./sheet";
 import { languageOf, textsFor } from "./texts";
 
 export const NAME = "vitrina-recommendations";
 const LOOKS = ["heading", "layout", "lang", "images"]; // what changes the looks, not the question
+const PARSING_MS = 20; // between two looks whether an element is read to its end
 const OBSERVED = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
 
 export interface Services {
@@ -46,18 +47,20 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     #filled = false;
     #asked = false; // once, whatever came of it
     #turn = 0; // of several questions only the last one's answer counts
-    #awaited = false;
     #stopServed = () => {};
     #root: Root | null = null;
 
     connectedCallback(): void {
-      if (stopped.aborted) return;
+      if (stopped.aborted || !this.isConnected) return;
+      // as long as the parser is within the element, what the shop has put there may be missing
+      if (document.readyState === "loading" && !isFollowed(this)) {
+        return void setTimeout(() => this.connectedCallback(), PARSING_MS);
+      }
       elements.add(this);
+      loadWhenNear(this);
       this.#root = this.#home().getRootNode() as Root;
       adoptStyles(this.#root);
       if (!this.#list && !this.#given().length) this.#show(questionOf(this));
-      if (this.getAttribute("loading") === "eager") this.#loadSoon();
-      else loadWhenNear(this);
     }
 
     disconnectedCallback(): void {
@@ -77,19 +80,19 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     }
 
     refresh(): void {
-      if (this.#asked) this.#loadSoon();
+      if (this.#asked) void this.#load();
     }
 
     /** Asks for the first time. */
     load(): void {
       if (this.#asked) return;
       this.#asked = true;
-      const served = readServed(this);
+      const question = questionOf(this);
+      this.#stopServed();
+      const served = takeOver(this, (type, answer, places) => this.#attend(type, answer, question, places));
       if (!served) return void this.#load();
       // the server has drawn it already: it only has to be listened to
-      this.#stopServed();
-      const question = questionOf(this);
-      this.#stopServed = watchAttention(served.cards, (type, places) => this.#attend(type, served.answer, question, places));
+      this.#stopServed = served.stop;
       this.#tell("load", question, served.answer);
     }
 
@@ -100,25 +103,18 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.#asked = false;
       this.#stopServed();
       this.#clear();
-      if (this.#root) dropStyles(this.#root);
+      if (this.#root && (stopped.aborted || !this.#root.querySelector(NAME))) dropStyles(this.#root); // the last one there
       this.#root = null;
-    }
-
-    #loadSoon(): void {
-      if (this.#awaited) return; // several attributes may change in one turn
-      this.#awaited = true;
-      queueMicrotask(() => {
-        this.#awaited = false;
-        if (!elements.has(this)) return;
-        if (this.#asked) void this.#load();
-        else this.load();
-      });
     }
 
     async #load(): Promise<void> {
       const turn = ++this.#turn;
+      await null; // several attributes may change in one turn of the page
+      if (turn !== this.#turn) return;
       const question = questionOf(this);
       try {
+        // a page's first format takes as long as ten cards: it is made while the answer is on its way
+        setTimeout(formatPrice, 0, 0, "", languageOf(this));
         const answer = await recommend(question);
         if (turn === this.#turn) this.#fill(answer, question);
       } catch {
@@ -176,8 +172,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
 
     /** Where the list lives. */
     #home(): HTMLElement | ShadowRoot {
-      if (!this.hasAttribute("shadow")) return this.shadowRoot ?? this;
-      if (this.shadowRoot) return this.shadowRoot;
+      if (this.shadowRoot || !this.hasAttribute("shadow")) return this.shadowRoot ?? this;
       const shadow = this.attachShadow({ mode: "open" });
       shadow.append(document.createElement("slot"));
       return shadow;
@@ -195,4 +190,9 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.dispatchEvent(new CustomEvent(`vitrina:${name}`, { bubbles: true, composed: true, detail }));
     }
   };
+}
+
+/** Whether the document goes on after it. */
+function isFollowed(node: Node | null): boolean {
+  return !!node && (!!node.nextSibling || isFollowed(node.parentNode));
 }

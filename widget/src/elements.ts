@@ -10,9 +10,8 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   ...children: (Node | string)[]
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
-  element.className = `vitrina-${part}`;
-  element.setAttribute("part", part);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  const all = { class: `vitrina-${part}`, part, ...attributes };
+  for (const [key, value] of Object.entries(all)) element.setAttribute(key, value as string);
   element.append(...children);
   return element;
 }

@@ -19,7 +19,8 @@ export interface Events {
 const BATCH_SIZE = 20;
 const KEEPALIVE_CHARACTERS = 20_000; // browsers refuse more than 64 KiB of keepalive bodies in flight, all together
 const RETRY_MS = 2000;
-const ATTEMPTS = 8; // in about four minutes
+const LONGEST_MS = 300_000; // of what a server may ask us to wait
+const ATTEMPTS = 8; // in about five minutes
 const ATTEMPTS_UNANSWERED = 3; // no network, or a blocker: the browser's "online", the next event or page tries again
 
 export function createEvents(script: Script, identity: Identity, consent: Consent, stopped: AbortSignal): Events {
@@ -36,18 +37,20 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
     flying = batch;
     const body = bodyOf(batch);
     let status = 0; // no answer
+    let wait_s = 0;
     let rejected: { index: number }[] = [];
     try {
       const keepalive = body.length < KEEPALIVE_CHARACTERS;
       const response = await fetch(address, { method: "POST", body, keepalive, credentials: "omit" });
       if (response.ok) rejected = ((await response.json()) as { rejected?: typeof rejected }).rejected ?? [];
+      wait_s = Number(response.headers.get("retry-after")) || 0; // 0 for a date
       status = response.status;
     } catch {
       // an answer that cannot be read counts as none: the ids make another attempt harmless
     }
     flying = [];
     attempts++;
-    if (!status || status === 408 || status === 429 || status >= 500) return later(status);
+    if (!status || status === 408 || status === 429 || status >= 500) return later(status, wait_s);
     attempts = 0;
     outbox.remove(batch);
     const refused = new Set(rejected.map(({ index }) => index));
@@ -55,12 +58,13 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
     void send();
   }
 
-  function later(status: number): void {
+  function later(status: number, wait_s: number): void {
     if (attempts >= (status ? ATTEMPTS : ATTEMPTS_UNANSWERED)) {
       for (const sent of outbox.waiting) settle(sent, false);
       return;
     }
-    timer = window.setTimeout(again, RETRY_MS * 2 ** (attempts - 1) * (0.5 + Math.random()));
+    const pause_ms = Math.max(RETRY_MS * 2 ** (attempts - 1), Math.min(1000 * wait_s, LONGEST_MS));
+    timer = window.setTimeout(again, pause_ms * (1 + Math.random() / 2)); // never sooner than the server asked for
   }
 
   function again(): void {
@@ -88,7 +92,8 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
   addEventListener("pagehide", leave, { signal: stopped });
   addEventListener("online", () => ((attempts = 0), again()), { signal: stopped });
   stopped.addEventListener("abort", () => clearTimeout(timer));
-  queueMicrotask(send); // what earlier pages could not send
+  // what earlier pages could not send; read later, for the first look into storage is a slow one
+  setTimeout(() => (outbox.recover(), send()));
 
   return {
     track(type, payload = {}) {

@@ -51,16 +51,15 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     root.setAttribute("aria-roledescription", texts.carousel);
     untie = tieButtons(row, buttons);
   }
-  for (let place = 0; place < limit; place++) {
-    row.append(make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card)));
-  }
+  const skeleton = make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card));
+  for (let place = 0; place < limit; place++) row.append(skeleton.cloneNode(true));
 
   function fill(answer: Answer): void {
     stopWatching();
     const { items } = answer;
     const before = shown?.items ?? [];
-    const active = (root.getRootNode() as Document | ShadowRoot).activeElement;
-    const focused = root.contains(active) ? active?.closest("li") : null;
+    const active = row.querySelector(":focus");
+    const focused = active?.closest("li");
     items.forEach((item, place) => {
       const one = row.children[place] ?? row.appendChild(make("li", "skeleton"));
       if (JSON.stringify(item) === JSON.stringify(before[place])) return;
@@ -76,7 +75,7 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     // what scrolls must be reachable without a mouse, even where no card is a link
     row.toggleAttribute("tabindex", false);
     if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;
-    if (focused?.isConnected && !focused.contains(active)) focused.querySelector("a")?.focus({ preventScroll: true });
+    if (focused?.isConnected && !active!.isConnected) focused.querySelector("a")?.focus({ preventScroll: true });
     stopWatching = watchAttention([...row.children], (type, places) => onAttention(type, answer, places));
   }
 

@@ -1,6 +1,6 @@
 /** Lists are asked for when the first of a page's comes near the view, and then all of them, in one request. */
 
-const MARGIN = "400px"; // about one flick of a thumb ahead
+const MARGIN = 400; // pixels: about one flick of a thumb ahead
 
 interface Lazy extends Element {
   /** Asks for the list. */
@@ -11,7 +11,13 @@ const waiting = new Set<Lazy>();
 let observer: IntersectionObserver | null = null;
 
 export function loadWhenNear(element: Lazy): void {
-  observer ??= new IntersectionObserver(look, { rootMargin: MARGIN });
+  observer ??= new IntersectionObserver(
+    (entries) => entries.some(({ isIntersecting }) => isIntersecting) && loadAll(),
+    { rootMargin: `${MARGIN}px` },
+  );
+  // The observer speaks with the next frame, and a page that loads draws late. So whether a page's first list is near
+  // is seen at once: a cheap look, for nothing has been changed since the last one
+  if (element.getAttribute("loading") === "eager" || (!waiting.size && isNear(element))) queueMicrotask(loadAll);
   waiting.add(element);
   observer.observe(element);
 }
@@ -21,8 +27,12 @@ export function stopWaiting(element: Lazy): void {
   observer?.unobserve(element);
 }
 
-function look(entries: IntersectionObserverEntry[]): void {
-  if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+function isNear(element: Lazy): boolean {
+  const [box] = element.getClientRects(); // none: it is not shown
+  return !!box && !document.hidden && box.top < innerHeight + MARGIN && box.bottom > -MARGIN;
+}
+
+function loadAll(): void {
   for (const element of [...waiting]) {
     stopWaiting(element);
     element.load();

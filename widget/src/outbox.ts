@@ -12,8 +12,10 @@ export interface Sent {
 }
 
 export interface Outbox {
-  /** Those that wait, oldest first, of this page and of earlier ones. */
+  /** Those that wait, oldest first. */
   waiting: Sent[];
+  /** Those of earlier pages wait too. */
+  recover(): void;
   add(sent: Sent): void;
   /** The server has answered for these. */
   remove(batch: Sent[]): void;
@@ -27,7 +29,8 @@ const LONGEST_MS = 24 * 3600 * 1000; // the server knows an event again for 48 h
 export function openOutbox(granted: () => boolean): Outbox {
   const storage = openStorage(() => localStorage, granted);
   const outbox: Outbox = {
-    waiting: read(),
+    waiting: [],
+    recover: () => void (outbox.waiting = read()),
     add(sent) {
       outbox.waiting = [...outbox.waiting, sent].slice(-MOST);
       write([...read(), sent]);

@@ -2,17 +2,20 @@
 
 type Node = Record<string, unknown>;
 
-const PRODUCT = ["Product", "ProductGroup"];
 const MICRODATA = '[itemtype$="schema.org/Product"]:not([itemtype$="schema.org/ItemList"] *)';
 
 /** The item's id, or an empty string where the page is about no single product. */
 export function pageItem(): string {
-  return fromElement() || fromJsonLd() || fromMicrodata() || fromOpenGraph();
+  return (
+    attribute('vitrina-recommendations[placement="product-page"][item-id]', "item-id") ||
+    fromJsonLd() ||
+    fromMicrodata() ||
+    attribute('meta[property="product:retailer_item_id"]', "content")
+  );
 }
 
-function fromElement(): string {
-  const list = document.querySelector('vitrina-recommendations[placement="product-page"][item-id]');
-  return list?.getAttribute("item-id")?.trim() ?? "";
+function attribute(selector: string, name: string): string {
+  return text(document.querySelector(selector)?.getAttribute(name));
 }
 
 function fromJsonLd(): string {
@@ -20,7 +23,7 @@ function fromJsonLd(): string {
   for (const script of document.querySelectorAll('script[type="application/ld+json"]')) {
     try {
       for (const node of nodesOf(JSON.parse(script.textContent ?? ""))) {
-        if (PRODUCT.some((type) => [node["@type"]].flat().includes(type))) found.add(idOf(node));
+        if ([node["@type"]].flat().some((type) => /^Product(Group)?$/.test(type as string))) found.add(idOf(node));
       }
     } catch {
       // shops do write invalid JSON there
@@ -47,10 +50,6 @@ function fromMicrodata(): string {
   if (products.length !== 1) return "";
   const id = products[0]!.querySelector('[itemprop="sku"],[itemprop="productID"]');
   return text(id?.getAttribute("content") ?? id?.textContent);
-}
-
-function fromOpenGraph(): string {
-  return text(document.querySelector('meta[property="product:retailer_item_id"]')?.getAttribute("content"));
 }
 
 function text(value: unknown): string {

@@ -11,13 +11,15 @@ export function formatPrice(price: number, currency: string | undefined, languag
 }
 
 function numberFormat(currency: string | undefined, language: string): Intl.NumberFormat {
-  // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw
+  // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw, as does no currency
   for (const locale of [language, undefined]) {
-    try {
-      return new Intl.NumberFormat(locale, currency ? { style: "currency", currency } : { minimumFractionDigits: 2 });
-    } catch {
-      continue;
+    for (const options of [{ style: "currency", currency } as const, { minimumFractionDigits: 2 }]) {
+      try {
+        return new Intl.NumberFormat(locale, options);
+      } catch {
+        continue;
+      }
     }
   }
-  return new Intl.NumberFormat(undefined, { minimumFractionDigits: 2 });
+  throw 0; // the browser's own language is never refused
 }

@@ -9,16 +9,15 @@ const IDS_MOST = 200; // what the API takes
 
 export function questionOf(element: Element): Question {
   const read = (name: string) => element.getAttribute(name)?.trim() || "";
-  const ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
+  let ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
   const placement = read("placement") || (ids.length ? "product-page" : "home");
   // a theme's block often does not know the product; the page does
-  if (!ids.length && placement === "product-page") ids.push(...[pageItem()].filter(Boolean));
-  const limit = Math.trunc(Number(read("limit"))) || LIMIT;
+  if (!ids.length && placement === "product-page") ids = ids.concat(pageItem() || []);
   const category = read("category");
   return {
     placement,
     item_id: ids.slice(0, IDS_MOST),
-    limit: Math.min(Math.max(limit, 1), LIMIT_MOST),
+    limit: Math.min(Math.max(parseInt(read("limit")) || LIMIT, 1), LIMIT_MOST),
     ...(category && { category }),
   };
 }

@@ -27,9 +27,12 @@ export interface Answer {
 }
 
 /** What is known of whoever asks: ids, or without consent what was looked at in this tab. */
-export type Asker =
-  | { shopper_id?: string; session_id?: string }
-  | { consent: "denied"; recent_item_id: string[] };
+export interface Asker {
+  shopper_id?: string;
+  session_id?: string;
+  consent?: "denied";
+  recent_item_id?: string[];
+}
 
 /** The promise is rejected when no usable answer came in time. */
 export type Recommend = (question: Question) => Promise<Answer>;
@@ -45,21 +48,18 @@ interface Waiting {
 }
 
 export function createRecommend(script: Script, asker: () => Asker): Recommend {
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
 
   function flush(): void {
-    const asked = waiting;
-    waiting = [];
-    for (let first = 0; first < asked.length; first += BATCH_SIZE) void ask(asked.slice(first, first + BATCH_SIZE));
+    while (waiting.length) void ask(waiting.splice(0, BATCH_SIZE));
   }
 
   async function ask(batch: Waiting[]): Promise<void> {
     try {
       const who = asker();
-      const recent = "recent_item_id" in who ? who.recent_item_id : [];
       const requests = batch.map(({ question }) => {
         // a list that goes by no product goes by what was looked at, as it would for a shopper with an id
-        return { ...question, item_id: question.item_id.length ? question.item_id : recent, ...who };
+        return { ...question, item_id: question.item_id.length ? question.item_id : (who.recent_item_id ?? []), ...who };
       });
       const response = await fetch(addressOf(script, "recommendations/batch"), {
         method: "POST",
@@ -69,13 +69,14 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
       });
       // one question that the API refuses must not take the others of the page with it
       if (response.status === 422 && batch.length > 1) return batch.forEach((one) => void ask([one]));
-      if (!response.ok) throw new Error(String(response.status));
+      if (!response.ok) throw response.status;
       const { responses } = (await response.json()) as { responses: Answer[] };
-      batch.forEach(({ resolve, reject }, place) => {
-        const answer = responses[place];
-        if (Array.isArray(answer?.items)) resolve(answer);
-        else reject(new Error("no list"));
-      });
+      for (const { resolve, reject } of batch) {
+        const answer = responses.shift();
+        if (answer?.items) resolve(answer);
+        else reject(0);
+        await new Promise((done) => setTimeout(done)); // each list is drawn in a task of its own: the page stays quick
+      }
     } catch (reason) {
       for (const { reject } of batch) reject(reason);
     }
@@ -84,8 +85,10 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
   return (question) =>
     new Promise((resolve, reject) => {
       if (!waiting.length) {
-        if (document.readyState === "loading") setTimeout(flush, PARSING_PAUSE_MS);
-        else queueMicrotask(flush);
+        if (document.readyState === "loading") {
+          setTimeout(flush, PARSING_PAUSE_MS);
+          document.addEventListener("DOMContentLoaded", flush, { once: true });
+        } else queueMicrotask(flush);
       }
       waiting.push({ question, resolve, reject });
     });

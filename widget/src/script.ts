@@ -1,4 +1,5 @@
 import type { Answer } from "./consent";
+import { safeUrl } from "./links";
 
 /** What the script tag says: whose shop this is, and where Vitrina answers. */
 export interface Script {
@@ -24,9 +25,8 @@ export function readScript(): Script | null {
 
 /** The same from code; null where the address is none. */
 export function scriptOf(key: string, api: string, consent?: string, dataLayer = "dataLayer", automatic = true): Script | null {
-  if (!URL.canParse(api, document.baseURI)) return null;
-  const address = new URL(api, document.baseURI).href.replace(/\/$/, "");
-  return { key, api: address, consent: consent === "denied" ? consent : "granted", dataLayer, automatic };
+  const address = safeUrl(api).replace(/\/$/, "");
+  return address ? { key, api: address, consent: consent === "denied" ? consent : "granted", dataLayer, automatic } : null;
 }
 
 /** The address of a call. The key stays in the query so that a text/plain body needs no CORS preflight. */

@@ -1,11 +1,21 @@
 /** A list that the shop's server has put into the page (`/v1/recommendations.html`): taken over as it stands. */
 
+import { type OnAttention, watchAttention } from "./attention";
+import { tieButtons } from "./carousel";
 import type { Answer } from "./recommendations";
 
-export function readServed(element: Element): { answer: Answer; cards: Element[] } | null {
+/** Watches such a list, if there is one; `stop` ends that. */
+export function takeOver(
+  element: Element,
+  onAttention: (type: Parameters<OnAttention>[0], answer: Answer, places: number[]) => void,
+): { answer: Answer; stop(): void } | null {
   const list = element.querySelector<HTMLElement>("[data-recommendation-id]");
   const cards = [...(list?.querySelectorAll<HTMLElement>("[data-item-id]") ?? [])];
   if (!list || !cards.length) return null;
   const items = cards.map(({ dataset }) => ({ item_id: dataset.itemId!, title: "" }));
-  return { cards, answer: { recommendation_id: list.dataset.recommendationId!, strategy: "", items } };
+  const answer = { recommendation_id: list.dataset.recommendationId!, strategy: "", items };
+  const stopWatching = watchAttention(cards, (type, places) => onAttention(type, answer, places));
+  const buttons = list.querySelector<HTMLElement>(".vitrina-buttons:has(button)");
+  const untie = buttons && tieButtons(list.querySelector(".vitrina-items")!, buttons);
+  return { answer, stop: () => (stopWatching(), untie?.()) };
 }

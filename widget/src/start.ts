@@ -14,8 +14,8 @@ import { createPush, type Vitrina } from "./vitrina";
 declare const VERSION: string;
 
 /** Events after which a shopper expects other recommendations on the page that is open. */
-const PREFERENCES = /^(add_to_wishlist|remove_from_wishlist|not_interested|add_to_cart|remove_from_cart)$/;
-const SEEN = /^(view_item|select_item|add_to_wishlist|add_to_cart)$/;
+const PREFERENCES = /^(add_to|remove_from|not_interested)/;
+const SEEN = /^(view_item|select_item|add_to_.+)$/;
 const MOST_SEEN = 20;
 
 export function start(script: Script): Vitrina {
@@ -73,9 +73,8 @@ export function start(script: Script): Vitrina {
       for (const element of elements) element.retire();
       forget();
     },
-    push: () => {},
+    push: createPush(() => vitrina),
   };
-  vitrina.push = createPush(vitrina);
 
   const early = window.vitrina;
   window.vitrina = vitrina;

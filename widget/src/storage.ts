@@ -10,11 +10,13 @@ export function openStorage(storage: () => Storage, allowed: () => boolean): Kep
   const memory = new Map<string, string | null>();
   return {
     get(name) {
+      let kept;
       try {
-        return (allowed() ? storage().getItem(name) : null) ?? memory.get(name) ?? null;
+        kept = allowed() && storage().getItem(name);
       } catch {
-        return memory.get(name) ?? null;
+        // see below
       }
+      return kept || memory.get(name) || null;
     },
     set(name, value) {
       memory.set(name, value);

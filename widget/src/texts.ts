@@ -18,7 +18,8 @@ export interface Texts {
   titles: Record<string, string>;
 }
 
-const languages: Record<string, Texts> = { __proto__: null!, de, en, es, fr, pl, ru };
+/** By the first part of their BCP 47 name. */
+export const languages: Record<string, Texts> = { __proto__: null!, de, en, es, fr, pl, ru };
 let overriding: Partial<Texts> = {};
 
 /** Words of the shop's own, which win in every language. */

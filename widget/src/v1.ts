@@ -1,4 +1,4 @@
-/** The script that a shop's page loads: `<script async src="https://HOST/widget/v1.js" data-key="vpk_…"></script>`. */
+/** The script that a shop's page loads: `<script async crossorigin src="https://HOST/widget/v1.js" data-key="vpk_…"></script>`. */
 
 import { NAME } from "./element";
 import { readScript } from "./script";

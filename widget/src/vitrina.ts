@@ -37,12 +37,12 @@ declare global {
   }
 }
 
-export function createPush(vitrina: object): Vitrina["push"] {
+export function createPush(vitrina: () => object): Vitrina["push"] {
   return (...calls) => {
     for (const call of calls) {
       try {
         const [name, ...values] = call;
-        const method = (vitrina as Record<string, unknown>)[name];
+        const method = (vitrina() as Record<string, unknown>)[name];
         const result = (method as (...values: unknown[]) => unknown)(...values);
         call.done?.(result);
       } catch {

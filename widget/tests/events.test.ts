@@ -51,7 +51,7 @@ test("an event carries its own id and who is looking", async () => {
     item_id: "SKU-1",
     shopper_id: "shopper-1",
     session_id: "session-1",
-    event_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    event_id: expect.stringMatching(/^[0-9a-f]{32}$/),
   });
 });
 
@@ -95,6 +95,20 @@ test.each([unreachable, failed(503), failed(429), failed(408)])("what may pass i
   expect(second!.event_id).toBe(first!.event_id);
   expect(first!.age_ms).toBe(0);
   expect(second!.age_ms).toBeGreaterThanOrEqual(1000);
+});
+
+test.each([
+  ["30", 29_900, 46_000],
+  ["9999999", 299_000, 451_000], // no server may silence a page for good
+  ["Wed, 21 Oct 2026 07:28:00 GMT", 1900, 3100], // a date counts for nothing
+  ["-5", 1900, 3100],
+])("a server that asks to wait %s is given that time", async (retryAfter, soonest, latest) => {
+  answers = [() => new Response("", { status: 429, headers: { "Retry-After": retryAfter } })];
+  void track("view_item");
+  await vi.advanceTimersByTimeAsync(soonest);
+  expect(sent).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(latest - soonest);
+  expect(sent).toHaveLength(2);
 });
 
 test.each([400, 401, 403, 413, 422])("status %d is final", async (status) => {

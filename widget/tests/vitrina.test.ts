@@ -79,6 +79,13 @@ test("the data layer's events are taken as they are, from before and after, Tag 
   expect(events()[0]).toMatchObject({ event_id: "purchase-T-1", value: 9, transaction_id: "T-1" });
 });
 
+test("an event with a length of its own is no list", async () => {
+  await start();
+  (window as any).dataLayer.push({ event: "view_item", length: 2 ** 40, ecommerce: { items: [{ item_id: "A" }] } });
+  await settled();
+  expect(events()).toHaveLength(1);
+});
+
 test("without consent nothing is written or sent, and lists go by this tab", async () => {
   await start({ consent: "denied" });
   await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);

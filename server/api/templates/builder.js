@@ -97,10 +97,10 @@ function write() {
   const key = of("key").value.trim() || "vpk_…";
   const fixed = of("fixed").checked && release;
   const source = fixed ? `${host}/widget/${release.version}/widget.js` : `${host}/widget/v1.js`;
-  const checked = fixed ? ` integrity="${release.integrity}" crossorigin="anonymous"` : "";
+  const checked = fixed ? ` integrity="${release.integrity}"` : "";
   const looks = Object.entries(properties()).map(([name, value]) => `${name}: ${value};`);
   const style = looks.length ? `\n<style>vitrina-recommendations { ${looks.join(" ")} }</style>` : "";
-  document.querySelector("#head").value = `<script async src="${source}"${checked} data-key="${escaped(key)}"></script>${style}`;
+  document.querySelector("#head").value = `<script async crossorigin src="${source}"${checked} data-key="${escaped(key)}"></script>${style}`;
   const shown = { ...attributes() };
   if ("item-id" in shown) shown["item-id"] = "THE PRODUCT'S ID";
   if ("item-ids" in shown) shown["item-ids"] = "THE PRODUCTS' IDS, WITH COMMAS";

@@ -35,7 +35,7 @@ function vitrina_print_script()
         return;
     }
     printf(
-        "<script async src=\"%s\" data-key=\"%s\"%s></script>\n",
+        "<script async crossorigin src=\"%s\" data-key=\"%s\"%s></script>\n",
         esc_url($settings['host'] . '/widget/v1.js'),
         esc_attr($settings['key']),
         $settings['consent'] === 'denied' ? ' data-consent="denied"' : ''
