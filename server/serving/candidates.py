@@ -47,7 +47,7 @@ class Pool(NamedTuple):
     merged: NDArray[np.float32]  # merged reciprocal ranks
 
 
-def gather(learned: Learned, past: Past, left_out: NDArray[np.intp], *, again: bool) -> Pool:
+def gather(learned: Learned, past: Past, left_out: NDArray[np.int32] | NDArray[np.intp], *, again: bool) -> Pool:
     """The pool for one shopper. `left_out` rows never come; `again`: what the past holds may."""
     seeds, fade = seeds_of(past, learned.asking.fading)
     at = seeds.astype(np.intp)  # what numpy looks up by without a conversion
