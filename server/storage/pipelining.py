@@ -57,14 +57,15 @@ class _Link(asyncio.Protocol):
     """One open connection, taken over from the client. Answers come in the order of the questions."""
 
     def __init__(self, connection: AbstractConnection, timeout_s: float) -> None:
-        self._connection = connection  # which would end what it opened when it is no longer needed
         self._loop = asyncio.get_running_loop()
         self._timeout_s = timeout_s
         self._replies = hiredis.Reader()
         self._asked: deque[tuple[asyncio.Future[list[bytes | None]], float]] = deque()
         self._watch: asyncio.TimerHandle | None = None
-        writer = cast(asyncio.StreamWriter, connection._writer)  # pyright: ignore[reportPrivateUsage]
-        self._transport = cast(asyncio.Transport, writer.transport)
+        # the client has a lasting connection only for itself: what it opened is taken from it, lest it be closed twice
+        self._writer = cast(asyncio.StreamWriter, connection._writer)  # pyright: ignore[reportPrivateUsage]
+        connection._reader = connection._writer = None  # pyright: ignore[reportPrivateUsage]
+        self._transport = cast(asyncio.Transport, self._writer.transport)
         self._transport.set_protocol(self)
         self.is_open = True
 

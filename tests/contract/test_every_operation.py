@@ -49,6 +49,18 @@ OPEN_TO_PERSONS = {
     "/oauth/authorize",
 }
 FOR_PERSONS = {"/account", "/account/password", "/account/sessions", "/account/programs", "/account/shops", "/device"}
+_SHOP = "/account/shops/{shop_id}"
+FOR_MEMBERS = {
+    _SHOP,
+    f"{_SHOP}/audit",
+    f"{_SHOP}/keys",
+    f"{_SHOP}/keys/{{key_id}}/replace",
+    f"{_SHOP}/keys/{{key_id}}/revoke",
+    f"{_SHOP}/leave",
+    f"{_SHOP}/members",
+    f"{_SHOP}/members/{{member_id}}",
+    f"{_SHOP}/members/{{member_id}}/remove",
+}
 FOR_PAGES = {
     "/v1/recommendations",
     "/v1/recommendations.html",
@@ -138,6 +150,7 @@ def test_every_route_of_the_application_declares_who_may_call_it(app: Starlette)
         if isinstance(route, Route | Mount) and not isinstance(getattr(route, "endpoint", None), Endpoint)
     }
     undeclared = {path for path in others if not path.startswith("/demo")}
-    assert undeclared == FOR_PERSONS | OPEN_TO_PERSONS, "a new page belongs into one of these, and into tests/account"
+    known = FOR_PERSONS | FOR_MEMBERS | OPEN_TO_PERSONS
+    assert undeclared == known, "a new page belongs into one of these, and into tests/account"
     with pytest.raises(TypeError, match="no policy"):
         Operation(method="GET", path="/x", policy=None, tag="x", summary="x", handler=None)  # type: ignore[arg-type]
