@@ -71,17 +71,15 @@ def train(
 def main(job: Path, result: Path) -> None:
     """Be one process of a group that a launcher started: teach with the others; the first one writes the result."""
     distributed.init_process_group("gloo")
-    try:
-        here = tower_peers.place()
-        progress = _tell() if here.rank == 0 else lambda *_: None
-        histories, content, settings, validation = tower_job.read(job)
-        towers = tower_training.train(histories, content, settings, validation, progress)
-        if not tower_peers.agree(_digest(towers)):
-            raise RuntimeError("The processes were taught different towers; are their machines and libraries alike?")
-        if here.rank == 0:
-            tower_job.write_towers(result, towers)
-    finally:
-        distributed.destroy_process_group()
+    here = tower_peers.place()
+    progress = _tell() if here.rank == 0 else lambda *_: None
+    histories, content, settings, validation = tower_job.read(job)
+    towers = tower_training.train(histories, content, settings, validation, progress)
+    if not tower_peers.agree(_digest(towers)):
+        raise RuntimeError("The processes were taught different towers; are their machines and libraries alike?")
+    if here.rank == 0:
+        tower_job.write_towers(result, towers)
+    tower_peers.leave()
 
 
 def _listen(running: subprocess.Popen[str], progress: Progress) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from torch import distributed as group
 
 from server.events.histories import Histories
-from server.learning import distributed, tower_job, tower_training
+from server.learning import distributed, tower_job, tower_peers, tower_training
 from server.learning.cases import Cases, leave_last_out
 from server.learning.two_tower import Settings, TwoTower
 from tests.learning.shoppers import content, habitual
@@ -39,7 +39,7 @@ def teach_as(rank: int, meeting: str, folder: str, shoppers: int) -> None:
     settings = msgspec.structs.replace(SMALL, epochs=4)
     towers = tower_training.train(past, content(COUNT), settings, validation)
     tower_job.write_towers(Path(folder) / str(rank), towers)
-    group.destroy_process_group()
+    tower_peers.leave()
 
 
 @pytest.mark.slow
