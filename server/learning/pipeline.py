@@ -235,8 +235,8 @@ def put_together(
 
 
 def trees_of(found: Reranker) -> Trees:
-    """The booster as serving scores it."""
-    return Trees.of([forest_of(found.booster)], len(FEATURES), found.slopes)
+    """The averaged boosters as serving scores them."""
+    return Trees.of([forest_of(booster) for booster in found.boosters], len(FEATURES), found.slopes)
 
 
 def _by_category(

@@ -1,7 +1,7 @@
 """C. The reranker: LambdaMART (Burges 2010) by LightGBM over the first stage's candidates, the second stage.
 
 It learns from moments that the first stage has not seen, by the very features that serving computes. Shoppers are
-split into folds, and each fold is judged by trees that never met it; serving gets trees that met all.
+split into folds: each fold is judged by trees that never met it, and serving averages all of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,9 +42,11 @@ _PARAMETERS = {
 
 
 class Reranker(NamedTuple):
-    """The trees, the `slopes` (f,) of the features that they correct, and each feature's share of what they gained."""
+    """The averaged trees, the `slopes` (f,) of the features that they correct, and each feature's share of what the
+    trees gained.
+    """
 
-    booster: lightgbm.Booster
+    boosters: Sequence[lightgbm.Booster]
     slopes: NDArray[np.float32]
     importance: dict[str, float]
 
@@ -110,15 +112,15 @@ def teach(
     slopes = np.where(np.array(FEATURES) == base, _slope(taught, base), 0).astype(np.float32)
     based: NDArray[np.float32] = taught.features @ slopes  # (m,)
     fold = fold_of(taught, shoppers, seed)  # (c,)
-    folds, whole = _grow(taught, based, fold, seed, threads)
+    grown = _grow(taught, based, fold, seed, threads)
     scores, of_candidate = based.copy(), fold[taught.cases]
-    for number, booster in enumerate(folds):
+    for number, booster in enumerate(grown.boosters):
         inside = of_candidate == number
         if inside.any():
             scores[inside] += np.asarray(booster.predict(taught.features[inside]))
-    gains = whole.feature_importance("gain")
+    gains = np.sum([booster.feature_importance("gain") for booster in grown.boosters], axis=0)
     importance = dict[str, float](zip(FEATURES, (gains / max(gains.sum(), 1e-9)).tolist(), strict=True))
-    return Reranker(whole, slopes, importance), scores
+    return Reranker(grown.boosters, slopes, importance), scores
 
 
 def fold_of(taught: Taught, shoppers: NDArray[np.int32], seed: int) -> NDArray[np.int64]:
@@ -151,10 +153,9 @@ def _slope(taught: Taught, base: str) -> float:
 
 def _grow(
     taught: Taught, based: NDArray[np.float32], fold: NDArray[np.int64], seed: int, threads: int
-) -> tuple[Sequence[lightgbm.Booster], lightgbm.Booster]:
+) -> lightgbm.CVBooster:
     """A booster for each fold, taught by all others, of as many trees as are best for all folds together: each for
-    itself would stop by the chance of its few cases. And one of as many trees taught by all: on a quarter of the gift
-    shop's shoppers it found as much as the average of all folds, and serving scores it in a fifth of the time.
+    itself would stop by the chance of its few cases.
     """
     teaching = taught.hits
     inside = teaching[taught.cases]
@@ -165,12 +166,10 @@ def _grow(
         init_score=based[inside],
         feature_name=list(FEATURES),
         params={"max_bin": _PARAMETERS["max_bin"], "verbose": -1},
-        free_raw_data=False,
     )
-    parameters = _PARAMETERS | {"seed": seed, "num_threads": threads}
     of_candidate = np.repeat(fold[teaching], taught.sizes[teaching])
     found: Any = lightgbm.cv(
-        parameters,
+        _PARAMETERS | {"seed": seed, "num_threads": threads},
         dataset,
         _ROUNDS,
         folds=[
@@ -180,5 +179,4 @@ def _grow(
         callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
         return_cvbooster=True,
     )
-    folds = found["cvbooster"]
-    return folds.boosters, lightgbm.train(parameters, dataset, folds.best_iteration)
+    return found["cvbooster"]
