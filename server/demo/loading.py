@@ -142,8 +142,10 @@ def _gift_shop_imports(folder: Path) -> Imports:
 
 
 def _follow_rest(api: Api, shop: DemoShop, progress: Progress, seconds: dict[str, float]) -> None:
-    """Wait for the tasks that the imports brought along: encoding and indexing."""
-    while unfinished := api.unfinished_tasks(shop):
+    """Wait for the tasks that the imports brought along: encoding and indexing. Not for a training, whose hour may come
+    meanwhile: it takes minutes, and recommendations do not wait for it.
+    """
+    while unfinished := [task for task in api.unfinished_tasks(shop) if task["kind"] != "train"]:
         _follow(api, shop, unfinished[0]["id"], progress, seconds)
 
 
