@@ -1,13 +1,15 @@
 """Events as interest, for the next answer and for learning."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from server.events import histories
-from server.events.histories import LATELY_MS, WEIGHTS, interest
-from server.events.recents import TYPES, Recent
+from server.events.histories import FADING_STEPS, LATELY_MS, MOST_SEEDS, WEIGHTS, interest
+from server.events.recents import MOST, TYPES, Recent
 from server.settings import Settings
 from server.shops.models import Shop
 from tests.serving.goods import happen, purchase
@@ -75,6 +77,37 @@ def test_seeds_are_ordered_known_and_bounded(recents: list[Recent]) -> None:
     assert all(0 < weight <= 1 for weight in weights)
     assert {item_id for item_id, _, _ in found.seeds} <= set(found.known)
     assert set(found.known) | set(found.never) <= {recent.item_id for recent in recents}
+
+
+@given(
+    st.lists(
+        st.builds(
+            Recent,
+            st.integers(0, 80).map(str),
+            st.sampled_from(sorted(WEIGHTS)),
+            st.integers(0, 40).map(lambda days: NOW - days * 86_400_000),
+        ),
+        min_size=60,
+        max_size=MOST,
+    )
+)
+def test_long_past_gives_the_seeds_that_weighing_all_of_it_gives(recents: list[Recent]) -> None:
+    """What is left unweighed, being too old to be a seed, changes nothing but time."""
+    newest_first = sorted(recents, key=lambda one: -one.time_ms)
+    moments = sorted({recent.time_ms for recent in recents}, reverse=True)
+    strongest: dict[str, float] = {}
+    for recent in newest_first:
+        weight = WEIGHTS[recent.type] * math.exp(-moments.index(recent.time_ms) / FADING_STEPS)
+        strongest[recent.item_id] = max(weight, strongest.get(recent.item_id, 0.0))
+    found = interest(newest_first, NOW)
+    wanted = sorted(strongest.values(), reverse=True)[:MOST_SEEDS]
+    assert [weight for _, weight, _ in found.seeds] == pytest.approx(wanted)
+    assert all(weight == pytest.approx(strongest[item_id]) for item_id, weight, _ in found.seeds)
+    assert set(found.known) == set(strongest)
+    taken = {
+        one.item_id for one in recents if one.type in ("add_to_cart", "purchase") and one.time_ms > NOW - LATELY_MS
+    }
+    assert set(found.never) == taken
 
 
 async def test_events_of_a_shop_are_read_in_order(

@@ -10,8 +10,8 @@ from server.events.histories import Past
 from server.serving.live import Live
 from server.serving.pairs import Pairs
 
-# Per source that goes by seeds. Four times as many cost time and did not find more of what shoppers of the gift shop
-# ordered next.
+# Per source that goes by seeds. Four times as many cost time and brought back no more of the newest orders of the gift
+# shop's customers; a weak sign, as the lists of pairs had been made with these orders.
 MOST_CANDIDATES = 160
 FEWEST_PER_SEED = 6
 
