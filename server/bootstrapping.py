@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from tortoise.exceptions import BaseORMException
 
 from server import logs
-from server.access.installation import Secret
 from server.access.oauth import clients
 from server.access.oauth.signing import SigningKeys
 from server.access.people import accounts, passwords
@@ -17,6 +16,7 @@ from server.settings import Settings
 from server.shops import audit, members
 from server.shops.models import Member, Shop
 from server.storage import database, migrating
+from server.storage.secret import Secret
 
 _OPERATOR = audit.Actor("operator", "operator")
 

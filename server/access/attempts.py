@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from redis.asyncio import Redis
 
-from server.access.installation import Secret
+from server.storage.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from server.access.installation import keep
 from server.access.models import ApiKey
 from server.access.principal import Principal
 from server.settings import Settings
@@ -27,6 +26,7 @@ from server.shops.models import Shop
 from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database, messages
 from server.storage.identifiers import new_id
+from server.storage.secret import keep
 
 ShopKeyKind = Literal["publishable", "secret"]
 

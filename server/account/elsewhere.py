@@ -5,7 +5,6 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from server.access.installation import Secret
 from server.access.oidc import OutsideFailed, OutsidePerson
 from server.access.people import accounts, identities
 from server.access.people.models import Person
@@ -13,6 +12,7 @@ from server.account.visits import Refused, Visit, opened
 from server.settings import Settings
 from server.shops import members
 from server.storage import database
+from server.storage.secret import Secret
 
 _UNDER_WAY_S = 600  # what waits in the browser meanwhile: state, nonce, verifier
 

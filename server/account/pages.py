@@ -5,13 +5,13 @@
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from server.access.installation import Secret
 from server.access.policies import OWNED, PEOPLE, Policy
 from server.account import belonging, consenting, elsewhere, entering, places, recovering, shop, shop_keys, working
 from server.account.places import of_shop
 from server.account.rendering import STATIC
 from server.account.visits import Handler, for_persons, opened
 from server.settings import Settings
+from server.storage.secret import Secret
 
 
 def routes(settings: Settings, secret: Secret) -> list[BaseRoute]:

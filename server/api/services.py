@@ -8,7 +8,6 @@ from redis.asyncio import Redis
 from server.access.addresses import Addresses
 from server.access.attempts import Attempts
 from server.access.credentials import Credentials
-from server.access.installation import Secret
 from server.access.limits import Limiter
 from server.access.oauth.provider import Provider
 from server.access.oidc import Outside
@@ -16,10 +15,12 @@ from server.access.shares import Shares
 from server.api.news import News
 from server.mail.post import Post
 from server.settings import Settings
+from server.storage.secret import Secret
 
 if TYPE_CHECKING:
     from server.catalog.search import Search
     from server.encoders.queries import Queries
+    from server.events.erasures import Erasures
     from server.events.ingest import Ingest
     from server.events.recents import Recents
     from server.serving.shelf import Shelf
@@ -45,6 +46,7 @@ class Services:
     shelf: "Shelf"
     ingest: "Ingest"
     recents: "Recents"
+    erasures: "Erasures"
     queue: "Queue"
     search: "Search"
     queries: "Queries"

@@ -12,6 +12,7 @@ from server.api.pages import PageQuery, cursor_after, read_cursor
 from server.api.problems import invalid, not_found
 from server.events import shoppers
 from server.events.models import Event
+from server.events.recents import Identity
 from server.storage import database
 
 ShopperId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -94,12 +95,19 @@ async def show(call: Call) -> Shopper:
 
 async def erase(call: Call) -> Erased:
     """Erase a shopper."""
-    shopper_id: str = call.path["shopper_id"]
+    shop, shopper_id = await call.shop(), call.path["shopper_id"]
     services = call.services
-    gone = await shoppers.erase(await call.shop(), shopper_id, services.redis, services.recents)
-    if not gone:
+
+    async def change() -> Erased:
+        gone = await shoppers.erase(shop, shopper_id, services.redis, services.recents, services.erasures)
+        # the log tells that somebody was erased, and cannot tell whom
+        call.note(services.erasures.mark_of(Identity(shop.id, "shopper_id", shopper_id)))
+        return Erased(shopper_id, gone)
+
+    erased = await call.changed(change)
+    if not erased.events:  # which holds for files that come later all the same
         raise not_found("shopper", shopper_id)
-    return Erased(shopper_id, gone)
+    return erased
 
 
 async def merge(call: Call) -> Merged:
@@ -108,7 +116,8 @@ async def merge(call: Call) -> Merged:
     if wanted.from_id == wanted.into:
         raise invalid("/into", "`from` and `into` are the same id. Send the two ids of one shopper.")
     services = call.services
-    moved = await shoppers.merge(await call.shop(), wanted.from_id, wanted.into, services.redis, services.recents)
+    parts = services.redis, services.recents, services.erasures
+    moved = await shoppers.merge(await call.shop(), wanted.from_id, wanted.into, *parts)
     return Merged(wanted.into, moved)
 
 
@@ -156,8 +165,11 @@ OPERATIONS = (
         tag="shoppers",
         summary="Erase one shopper",
         description="Events and recent items are gone at once, with what the shopper's visits did before they gave a "
-        "name. Models hold no shopper; the next training learns without these events.",
+        "name. Models hold no shopper; the next training learns without these events. What happened before and comes "
+        "later, with a file or from a page that was offline, is left out, also where nothing was kept now (404); who "
+        "comes back begins anew.",
         handler=erase,
+        changes_late=True,
         answers={200: Erased},
         problems=(404,),
     ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from server.events.erasures import Erasures
 from server.events.store import EventRow, store
 from server.events.tables import TableOfEvents
 from server.events.written import Rejection, RowRefused, rows_of_line
@@ -29,13 +30,16 @@ _PAUSE_SHARE = 0.3  # of the time a batch took: others get their turn to write
 
 
 class EventsReport(msgspec.Struct, kw_only=True):
-    """What an import did. `accepted` and `duplicates` count events; `rejections` holds the first 100 rejected rows."""
+    """What an import did. `accepted`, `duplicates` and `erased` count events, the last those that were left out because
+    their shopper was erased since they happened; `rejections` holds the first 100 rejected rows.
+    """
 
     kind: str = "events"
     format: str = ""
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
+    erased: int = 0
     warnings: list[str] = []
     rejections: list[Rejection] = []
 
@@ -52,7 +56,7 @@ class EventOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def import_events(
-    shop: Shop, path: Path, options: EventOptions, progress: Progress, filename: str = ""
+    shop: Shop, path: Path, options: EventOptions, progress: Progress, erasures: Erasures, filename: str = ""
 ) -> EventsReport:
     """Bring a file of events into a shop.
 
@@ -71,7 +75,9 @@ async def import_events(
         await read_in_thread(first_pass, "reading", progress)
         if not spool.count:
             raise Unreadable(_nothing_usable(report))
-        await _store(shop, spool, report, progress)
+        await _store(shop, spool, report, progress, erasures)
+    if report.erased:
+        report.warnings.append(_left_out(report.erased))
     return report
 
 
@@ -125,7 +131,7 @@ def _reject(report: EventsReport, rejection: Rejection) -> None:
         report.rejections.append(rejection)
 
 
-async def _store(shop: Shop, spool: Spool, report: EventsReport, progress: Progress) -> None:
+async def _store(shop: Shop, spool: Spool, report: EventsReport, progress: Progress, erasures: Erasures) -> None:
     """All rows of one event go into one batch: whether it is new is decided once for all of them."""
     await progress("storing", 0, spool.count, "rows")
     done = 0
@@ -139,13 +145,19 @@ async def _store(shop: Shop, spool: Spool, report: EventsReport, progress: Progr
         batch, held = batch[:cut], batch[cut:]
         started = time.monotonic()
         async with database.transaction() as connection:
-            new = await store(connection, shop.id, batch)
-        events = sum(row.position == 0 for row in batch)
+            left_out = await erasures.left_out(connection, [(shop.id, row) for row in batch])
+            kept = [row for row in batch if (shop.id, row.event_id) not in left_out]
+            new = await store(connection, shop.id, kept)
         report.accepted += len(new)
-        report.duplicates += events - len(new)
+        report.duplicates += _count_events(kept) - len(new)
+        report.erased += _count_events(batch) - _count_events(kept)
         done += len(batch)
         await progress("storing", done, spool.count, "rows")
         await asyncio.sleep((time.monotonic() - started) * _PAUSE_SHARE if database.is_sqlite() else 0)
+
+
+def _count_events(rows: Sequence[EventRow]) -> int:
+    return sum(row.position == 0 for row in rows)
 
 
 def _end_of_last_whole_event(batch: Sequence[EventRow]) -> int:
@@ -155,6 +167,15 @@ def _end_of_last_whole_event(batch: Sequence[EventRow]) -> int:
     while cut > 0 and batch[cut - 1].event_id == last:
         cut -= 1
     return cut or len(batch)
+
+
+def _left_out(count: int) -> str:
+    what = (
+        "1 event was left out: its shopper was"
+        if count == 1
+        else f"{count:,} events were left out: their shoppers were"
+    )
+    return f"{what} erased since."
 
 
 def _nothing_usable(report: EventsReport) -> str:

@@ -17,6 +17,7 @@ import structlog
 from redis.asyncio import Redis
 from tortoise.exceptions import IntegrityError, OperationalError
 
+from server.events.erasures import Erasures
 from server.events.fields import Refused, rows_of
 from server.events.recents import Recents
 from server.events.store import EventRow, Key, store_all
@@ -44,7 +45,10 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of the events of one request. `accepted` are committed; `duplicates` were there before."""
+    """What became of the events of one request. `accepted` are committed; `duplicates` were known before.
+
+    Events from before their shopper was erased count as duplicates, so that a key in a page cannot ask who was erased.
+    """
 
     accepted: int
     duplicates: int
@@ -65,6 +69,7 @@ class Ingest:
     def __init__(self, settings: Settings, redis: "Redis", recents: Recents | None = None) -> None:
         self.settings = settings
         self.recents = recents or Recents(redis)
+        self._erasures = Erasures(settings)
         self._waiting: deque[_Waiting] = deque()
         self._rows_waiting = 0
         self._came_in = asyncio.Event()
@@ -138,6 +143,9 @@ class Ingest:
                 owners.setdefault(key, waiting)  # the same event in two requests: the second one is the duplicate
         rows = [(key[0], row) for key, owner in owners.items() for row in owner.rows[key]]
         async with database.transaction() as connection:
+            left_out = await self._erasures.left_out(connection, rows)
+            if left_out:
+                rows = [(shop_id, row) for shop_id, row in rows if (shop_id, row.event_id) not in left_out]
             new = await store_all(connection, rows)
         # the next commit need not wait for Redis
         telling = asyncio.create_task(self._tell(group, owners, new), name="ingest-telling")

@@ -38,3 +38,30 @@ class Event(Tenant):
         table = "events"
         unique_together = (("shop_id", "event_id", "position"),)
         indexes = (("shop_id", "time_ms"), ("shop_id", "shopper_id", "time_ms"), ("shop_id", "session_id", "time_ms"))
+
+
+class Erasure(Tenant):
+    """A shopper or a session that was erased.
+
+    `mark`: who, see `server.events.erasures`. `erased_ms`: Unix milliseconds.
+    """
+
+    mark = fields.CharField(max_length=64, primary_key=True)
+    shop: Any = fields.ForeignKeyField("vitrina.Shop", related_name="erasures", on_delete=fields.CASCADE)
+    erased_ms = fields.BigIntField()
+
+    class Meta:
+        table = "erasures"
+        indexes = (("shop_id", "erased_ms"),)
+
+
+class Merger(Tenant):
+    """A shopper's id was given up for another one of the shop, both kept as marks."""
+
+    mark = fields.CharField(max_length=64, primary_key=True)
+    shop: Any = fields.ForeignKeyField("vitrina.Shop", related_name="mergers", on_delete=fields.CASCADE)
+    into_mark = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "mergers"
+        indexes = (("shop_id", "into_mark"),)

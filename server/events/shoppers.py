@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.queryset import QuerySet
 
+from server.events.erasures import Erasures, keep_events_out
 from server.events.models import Event
 from server.events.recents import FAILURES, Identity, Recents
 from server.shops.models import Shop
@@ -23,28 +24,34 @@ def events_of(shop: Shop, shopper_id: str) -> "QuerySet[Event]":
     return Event.filter(shop_id=shop.id, shopper_id=shopper_id)
 
 
-async def erase(shop: Shop, shopper_id: str, redis: "Redis", recents: Recents) -> int:
+async def erase(shop: Shop, shopper_id: str, redis: "Redis", recents: Recents, erasures: Erasures) -> int:
     """Erase a shopper everywhere; gives the number of rows that are gone.
 
     What their visits did before they gave a name goes with them. Models know no shopper; the next training learns
-    without these events.
+    without these events. Events from before this moment that come later are not stored, also where nothing was kept
+    of the shopper now.
     """
     async with database.transaction() as connection:
+        await keep_events_out(connection, shop.id)
         sessions = await _sessions_of(shop, shopper_id, connection)
         erased = await events_of(shop, shopper_id).using_db(connection).delete()
         for some in _parts(sessions):
             nameless = Event.filter(shop_id=shop.id, shopper_id=None, session_id__in=some)
             erased += await nameless.using_db(connection).delete()
-    identities = [Identity(shop.id, "shopper_id", shopper_id)]
-    identities += [Identity(shop.id, "session_id", session) for session in sessions]
+        identities = [Identity(shop.id, "shopper_id", shopper_id)]
+        identities += [Identity(shop.id, "session_id", session) for session in sessions]
+        await erasures.note(connection, shop.id, identities)
     await database.after_commit(partial(_renew, shop, identities, redis, recents))
     return erased
 
 
-async def merge(shop: Shop, from_id: str, into_id: str, redis: "Redis", recents: Recents) -> int:
+async def merge(shop: Shop, from_id: str, into_id: str, redis: "Redis", recents: Recents, erasures: Erasures) -> int:
     """Make one shopper of two: what was kept under `from_id` belongs to `into_id` now. Gives the number of rows."""
-    moved = await events_of(shop, from_id).update(shopper_id=into_id)
     identities = [Identity(shop.id, "shopper_id", shopper_id) for shopper_id in (from_id, into_id)]
+    async with database.transaction() as connection:
+        await keep_events_out(connection, shop.id)
+        moved = await events_of(shop, from_id).using_db(connection).update(shopper_id=into_id)
+        await erasures.note_merger(connection, *identities)
     await database.after_commit(partial(_renew, shop, identities, redis, recents))
     return moved
 

@@ -6,6 +6,7 @@ import msgspec
 
 from server.catalog.importing import import_items
 from server.catalog.options import Constant, ImportOptions
+from server.events.erasures import Erasures
 from server.events.files import EventOptions, import_events
 from server.events.recents import Recents
 from server.files.opening import Unreadable
@@ -68,7 +69,7 @@ async def _events(run: TaskRun, options: ImportOptions) -> Any:
         timezone=options.timezone or run.shop.timezone,
     )
     try:
-        report = await import_events(run.shop, path, wanted, run.progress, name)
+        report = await import_events(run.shop, path, wanted, run.progress, Erasures(run.settings), name)
     finally:
         # also where it stopped halfway: what is stored shows as soon as shoppers come back
         await Recents(run.redis).forget(run.shop.id)

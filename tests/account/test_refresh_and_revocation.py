@@ -12,13 +12,13 @@ from joserfc.jwk import ECKey, Key
 from starlette.applications import Starlette
 
 from server.access import pruning
-from server.access.installation import Secret
 from server.access.oauth import clients
 from server.access.oauth.models import AuthorizationCode, Grant, RefreshToken, SigningKey
 from server.access.oauth.signing import SigningKeys
 from server.access.people.models import Person
 from server.settings import Settings
 from server.shops.models import Member, Shop
+from server.storage.secret import Secret
 from tests.account.programs import Program, bearer
 from tests.account.visitor import Visitor
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.access.models import ApiKey
 from server.catalog.models import Item
-from server.events.models import Event
+from server.events.models import Erasure, Event, Merger
 from server.shops.models import AuditEntry, Shop
 from server.shops.tenancy import ACROSS_SHOPS
 from server.storage import database, messages
@@ -54,7 +54,8 @@ async def everything() -> list[Any]:
     rows = [await kind.filter(ACROSS_SHOPS).order_by("id").values() for kind in kinds]
     for key in rows[-1]:
         key["last_used_at"] = None
-    return [*rows, await Shop.all().values(), await AuditEntry.all().values()]
+    erased = [await kind.filter(ACROSS_SHOPS).order_by("mark").values() for kind in (Erasure, Merger)]
+    return [*rows, *erased, await Shop.all().values(), await AuditEntry.all().values()]
 
 
 @pytest.mark.parametrize(("method", "address", "body"), CHANGES)

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from server.access import keys
-from server.access.installation import Secret
 from server.access.oauth.clients import TERMINAL
 from server.access.oauth.provider import allow
 from server.access.oauth.signing import SigningKeys
@@ -21,6 +20,7 @@ from server.access.people import accounts
 from server.settings import Settings
 from server.shops import members
 from server.shops.models import Shop
+from server.storage.secret import Secret
 from tests.journeys.installation import free_port
 
 

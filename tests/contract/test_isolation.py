@@ -189,7 +189,7 @@ def _without(text: str, sent: str) -> str:
 
 async def _rows_of(shop: Shop) -> dict[str, list[Any]]:
     models = [model for model in Tortoise.apps["vitrina"].values() if issubclass(model, Tenant)]
-    rows = {model.__name__: await model.filter(shop_id=shop.id).order_by("id").values() for model in models}
+    rows = {one.__name__: await one.filter(shop_id=shop.id).order_by(one._meta.pk_attr).values() for one in models}
     for key in rows["ApiKey"]:
         del key["last_used_at"]  # written now and then, of what its owner did before
     return rows | {"Shop": await Shop.filter(id=shop.id).values()}

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from server.events.erasures import Erasures
 from server.events.files import EventOptions, EventsReport, import_events
 from server.events.models import Event
 from server.events.times import Clock
 from server.files.opening import Unreadable
+from server.settings import Settings
 from server.shops.models import Shop
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID\n"
@@ -28,7 +30,8 @@ async def silent(stage: str, done: int, total: int, unit: str) -> None:
 async def bring(shop: Shop, folder: Path, content: str | bytes, **options: Any) -> EventsReport:
     path = folder / "events"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return await import_events(shop, path, msgspec.convert(options, EventOptions), silent)
+    erasures = Erasures(Settings(data_folder=str(folder)))
+    return await import_events(shop, path, msgspec.convert(options, EventOptions), silent, erasures)
 
 
 async def test_invoices_become_purchases_and_importing_again_adds_nothing(shop: Shop, tmp_path: Path):

@@ -17,9 +17,9 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OctKey
 
-from server.access.installation import Secret
 from server.access.oauth.models import SigningKey
 from server.storage import database
+from server.storage.secret import Secret
 
 ALGORITHM = "ES256"
 _SIGNS_FOR = timedelta(days=30)
