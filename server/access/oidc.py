@@ -20,7 +20,7 @@ _LONGEST_SUBJECT = 255
 _TIMEOUT_S = 10.0
 _PKCE = {"code_challenge_method": "S256", "timeout": _TIMEOUT_S}
 _GOOGLE = "https://accounts.google.com"
-_GITHUB = "https://github.com"
+_GITHUB, _GITHUB_API = "https://github.com", "https://api.github.com"
 
 
 class OutsideFailed(RuntimeError):  # noqa: N818 - it reads as what happened
@@ -76,7 +76,7 @@ class Outside:
         client = self._clients.create_client(name)
         try:
             token = await client.authorize_access_token(request)
-            if name == "github":
+            if _is_github(name, self._providers[name]):
                 return await _github_person(client, token)
             return await _person(request, client, token)
         except OutsideFailed:
@@ -87,18 +87,25 @@ class Outside:
 
 def _registration(name: str, provider: SignIn) -> dict[str, Any]:
     identity = {"client_id": provider.client_id, "client_secret": provider.client_secret}
-    if name == "github" and not provider.issuer:  # OAuth 2.0 alone: there is no id token
+    if _is_github(name, provider):
         return identity | {
             "authorize_url": f"{_GITHUB}/login/oauth/authorize",
             "access_token_url": f"{_GITHUB}/login/oauth/access_token",
-            "api_base_url": "https://api.github.com/",
-            "client_kwargs": _PKCE | {"scope": "read:user user:email"},
+            "api_base_url": f"{_GITHUB_API}/",
+            # GitHub documents the secret as a field of the form, not as a password
+            "client_kwargs": _PKCE
+            | {"scope": "read:user user:email", "token_endpoint_auth_method": "client_secret_post"},
         }
     issuer = (provider.issuer or _GOOGLE).rstrip("/")
     return identity | {
         "server_metadata_url": f"{issuer}/.well-known/openid-configuration",
         "client_kwargs": _PKCE | {"scope": "openid email profile"},
     }
+
+
+def _is_github(name: str, provider: SignIn) -> bool:
+    """Whether it is github.com, which speaks OAuth 2.0 alone: without metadata and without an id token."""
+    return name == "github" and not provider.issuer
 
 
 async def _person(request: Request, client: Any, token: dict[str, Any]) -> OutsidePerson:
@@ -123,7 +130,7 @@ async def _github_person(client: Any, token: dict[str, Any]) -> OutsidePerson:
     answered = await client.get("user", token=token)
     answered.raise_for_status()
     user = answered.json()
-    answered = await client.get("user/emails", token=token)
+    answered = await client.get("user/emails?per_page=100", token=token)
     answered.raise_for_status()
     proven = [one["email"] for one in answered.json() if one["verified"] and one["primary"]]
     if not proven:
