@@ -11,7 +11,7 @@ from server.settings import Settings, describe
 
 _SECRET_WORDS = re.compile(r"(?i)(password|secret|token|sslkey|key)=[^&]*")
 
-_SECRET_NAMES = re.compile("(?i)secret|password")
+_SECRET_NAMES = re.compile("(?i)secret|password|token")
 
 _PAGE = """# Settings
 
@@ -54,7 +54,7 @@ def in_effect(settings: Settings) -> str:
         if isinstance(value, dict):
             lines.append(f"{name} = {_table(msgspec.to_builtins(value))}")
         else:
-            lines.append(f"{name} = {_text(masked(value) if isinstance(value, str) else value)}")
+            lines.append(f"{name} = {_entry(name, masked(value) if isinstance(value, str) else value)}")
     return "\n".join(lines) + "\n"
 
 

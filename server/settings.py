@@ -21,6 +21,7 @@ Processes = Annotated[int, Meta(ge=0, le=64)]
 Share = Annotated[float, Meta(ge=0.05, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 
+_SHORTEST_TOKEN = 16
 KNOWN_PROVIDERS = ("google", "github")
 _MOST_TRAINING_THREADS = 2  # more gain little on a shop's matrices, and the machine serves shoppers meanwhile
 _DEMO_IMAGES = {"/demo/luma/images/": str(Path(__file__).parent / "demo/data/luma/images")}
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     smtp_url: str = ""
     mail_from: str = "Vitrina <vitrina@localhost>"
     security_contact: str = ""
+    metrics_token: str = ""
 
     def __post_init__(self) -> None:
         """Check what types alone cannot say."""
@@ -86,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise ValueError(f"`sign_in` names a provider {name!r}; use letters, digits and hyphens")
             if name not in KNOWN_PROVIDERS and not provider.issuer.startswith(("https://", "http://127.0.0.1:")):
                 raise ValueError(f"`sign_in.{name}` needs an `issuer` that begins with https://")
+        if self.metrics_token and not _is_token(self.metrics_token):
+            raise ValueError(
+                f"`metrics_token` must be {_SHORTEST_TOKEN} or more letters, digits and signs without spaces"
+            )
         contact = self.security_contact
         if contact and not (contact.startswith(("mailto:", "https://")) and contact.isprintable()):
             raise ValueError("`security_contact` must begin with mailto: or https://")
@@ -151,6 +157,8 @@ MEANINGS = {
     "gets 429. 1 means no limit.",
     "security_contact": "Whom to tell of a weakness, `mailto:…` or `https://…`, for `/.well-known/security.txt`; empty "
     "means the mailbox `security` of the host in `public_url`.",
+    "metrics_token": "Who sends it as `Authorization: Bearer …` may read `/metrics`, which names shops; 16 characters "
+    "or more. Empty means this machine only, and nobody once `public_url` is set.",
     "training_threads": "Threads that one training computes with; 0 means one per core, two at most.",
     "sign_up": "Who may open an account: `invited` to a shop, or everybody (`open`), who then may open shops too.",
     "sign_in": "Where else people may sign in: "
@@ -160,6 +168,10 @@ MEANINGS = {
     "letters are written to `mail/` in the data folder.",
     "mail_from": "Sender of letters.",
 }
+
+
+def _is_token(text: str) -> bool:
+    return len(text) >= _SHORTEST_TOKEN and text.isascii() and text.isprintable() and " " not in text
 
 
 class Description(NamedTuple):

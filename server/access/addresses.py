@@ -62,6 +62,14 @@ class Addresses:
             await asyncio.sleep(_REFRESH_EVERY_S)
 
 
+def is_own_machine(address: str) -> bool:
+    """Whether an address is that of this machine to itself."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
 def _network_of(address: str) -> bytes:
     """What counts as one sender: an IPv4 address, or the /64 that one subscriber of IPv6 has."""
     try:

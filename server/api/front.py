@@ -161,7 +161,7 @@ async def send_problem(scope: Scope, send: Send, problem: Problem, request_id: s
 def _record(scope: Scope, trace: Trace, seconds: float) -> None:
     route = trace.route or getattr(scope.get("route"), "path", "") or "none"
     method, status = scope["method"], trace.status or 500
-    metrics.observe(method, route, status, seconds)
+    metrics.observe(method, route, status, seconds, trace.shop_id)
     logs.request_line(
         logs.RequestLine(
             method=method,

@@ -1,6 +1,7 @@
 """For whoever runs the server: is it alive, has it what it needs, what are its figures."""
 
 import asyncio
+import hmac
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -10,9 +11,11 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import RedirectResponse, Response
 
+from server.access.addresses import is_own_machine
 from server.access.policies import PUBLIC
 from server.api import metrics
 from server.api.operation import Answer, Call, Media, Operation
+from server.api.problems import Problem
 from server.encoders.choice import choose
 from server.storage import database
 from server.tasks.queue import workers_alive
@@ -99,10 +102,22 @@ def _encoder(call: Call) -> Part:
     return Part(True, f"{names}: {choice.reason}")
 
 
-async def figures(_call: Call) -> Response:
-    """The figures in Prometheus' format."""
+async def figures(call: Call) -> Response:
+    """The figures in Prometheus' format, for whoever knows the token."""
+    if not _may_see_figures(call):
+        detail = "Send `Authorization: Bearer …` with the token that the operator set as VITRINA_METRICS_TOKEN."
+        raise Problem(401, "Figures are for the operator", detail, headers=[("www-authenticate", "Bearer")])
     body = await asyncio.to_thread(metrics.render)
     return Response(body, media_type=metrics.CONTENT_TYPE, headers={"cache-control": "no-store"})
+
+
+def _may_see_figures(call: Call) -> bool:
+    settings = call.services.settings
+    if settings.metrics_token:
+        wanted = f"Bearer {settings.metrics_token}".encode()
+        return hmac.compare_digest(call.trace.headers.get(b"authorization", b""), wanted)
+    # without a proxy in front nobody else has the machine's own address
+    return not settings.public_url and is_own_machine(call.address)
 
 
 async def security(call: Call) -> Response:
@@ -149,8 +164,11 @@ OPERATIONS = (
         policy=PUBLIC,
         tag="operations",
         summary="Counts and times of requests, for Prometheus",
+        description="For `Authorization: Bearer …` with the token of the setting `metrics_token`; without that setting "
+        "for the server's own machine, as long as it is not public.",
         handler=figures,
         answers={200: Media("text/plain")},
+        problems=(401,),
     ),
     Operation(
         method="GET",

@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from server.api import widget
+from server.api import metrics, widget
+from server.app import build
+from server.settings import Settings
 from server.tasks.queue import WORKERS_KEY
 
 
@@ -36,7 +39,7 @@ async def test_unavailable_when_redis_is_away(
     assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
-async def test_figures_count_by_route_and_never_name_a_shop(backend: httpx.AsyncClient) -> None:
+async def test_figures_count_by_route_and_by_shop_and_name_no_item(backend: httpx.AsyncClient) -> None:
     await backend.get("/v1/items/SECRET-SKU")
     await backend.request("BREW", "/v1/items/SECRET-SKU")
     text = (await backend.get("/metrics")).text
@@ -45,7 +48,45 @@ async def test_figures_count_by_route_and_never_name_a_shop(backend: httpx.Async
     assert any(one.labels == {"method": "GET", "route": "/v1/items/{item_id}", "status": "404"} for one in counted)
     assert any(one.labels["method"] == "other" for one in counted)
     assert "SECRET-SKU" not in text
-    assert "shop_test" not in text
+    of_shops = [one for one in samples if one.name == "vitrina_shop_requests_total"]
+    assert any(one.labels == {"shop": "shop_test", "status": "404"} for one in of_shops)
+
+
+async def test_any_number_of_shops_makes_no_more_figures(backend: httpx.AsyncClient) -> None:
+    for number in range(2_000):
+        metrics.observe("GET", "/v1/items", 200, 0.001, f"shop_of_many_{number}")
+    text = (await backend.get("/metrics")).text
+    assert text.count('vitrina_shop_requests_total{shop="shop_of_many_') <= 200
+    assert 'vitrina_shop_requests_total{shop="other",status="200"}' in text
+
+
+@pytest.mark.parametrize(
+    ("choices", "address", "sent", "status"),
+    [
+        ({}, "127.0.0.1", "", 200),
+        ({}, "::1", "", 200),
+        ({}, "192.0.2.7", "", 401),
+        ({}, "", "", 401),
+        ({"public_url": "https://recommend.example"}, "127.0.0.1", "", 401),
+        ({"metrics_token": "0123456789abcdef"}, "127.0.0.1", "", 401),
+        ({"metrics_token": "0123456789abcdef"}, "127.0.0.1", "Bearer 0123456789abcdeg", 401),
+        ({"metrics_token": "0123456789abcdef"}, "192.0.2.7", "Bearer 0123456789abcdef", 200),
+        ({"public_url": "https://recommend.example"}, "127.0.0.1", "Bearer ", 401),
+    ],
+)
+async def test_figures_are_for_whom_the_operator_names(
+    settings: Settings, db: None, choices: dict[str, str], address: str, sent: str, status: int
+) -> None:
+    # not started: that needs neither database nor Redis
+    transport = httpx.ASGITransport(build(msgspec.structs.replace(settings, **choices)), client=(address, 1))
+    headers = {"Authorization": sent} if sent else {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://vitrina.test") as client:
+        answer = await client.get("/metrics", headers=headers)
+        assert answer.status_code == status
+        if status == 401:
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert "VITRINA_METRICS_TOKEN" in answer.json()["detail"]
+            assert "0123456789" not in answer.text
 
 
 async def test_widget_is_cacheable_and_not_sent_twice(
