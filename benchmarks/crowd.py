@@ -1,8 +1,12 @@
-"""Many visitors of one shop: asks at a steady rate, whether or not earlier requests were answered, and tells how long
+"""Many visitors of one shop: asks at a mean rate, whether or not earlier requests were answered, and tells how long
 each took. A slow answer delays no later request, so that waiting in line is seen as what it is.
+
+Visitors come by chance. With equal pauses two shops keep step: the one always asks just before, or always just after,
+the other, and what a measurement finds is which of the two it was.
 """
 
 import asyncio
+import random
 import re
 import time
 from collections.abc import Sequence
@@ -26,7 +30,7 @@ class Answered(NamedTuple):
 def visit(
     port: int, requests: Sequence[Request], key: str, per_second: float, seconds: float, connections: int
 ) -> list[Answered]:
-    """Ask `requests` in turn over so many connections, each of which has the same share of the rate."""
+    """Ask `requests` in turn over so many connections, each of which has the same share of the mean rate."""
     return uvloop.run(_visit(port, [raw(one, key) for one in requests], per_second, seconds, connections))
 
 
@@ -83,7 +87,7 @@ class _Visitor(asyncio.Protocol):
             self._transport.close()
             self.done.set_result(None)
         else:
-            self.begin(self._due + self._pause_s)
+            self.begin(self._due + random.expovariate(1 / self._pause_s))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():

@@ -65,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training_threads: Processes = 0
     key_requests_per_s: Limit = 1_000
     address_requests_per_s: Limit = 200
-    shop_share: Share = 0.25
+    shop_share: Share = 0.1  # with 0.25 a busy shop moved its neighbour's p95 by a fifth (benchmarks.neighbours)
     sign_up: Literal["invited", "open"] = "invited"
     sign_in: dict[str, SignIn] = {}
     smtp_url: str = ""
