@@ -24,6 +24,7 @@ from server.access.oauth.provider import Provider
 from server.access.oauth.signing import SigningKeys
 from server.access.oauth.tokens import Tokens
 from server.access.oidc import Outside
+from server.access.ownership import Ownership
 from server.access.shares import Shares
 from server.account import pages as account
 from server.api.front import Front
@@ -65,6 +66,7 @@ def build(settings: Settings) -> Starlette:
     services = Services(
         settings=settings,
         redis=redis,
+        ownership=Ownership(settings),
         credentials=Credentials(Keyring(settings), tokens),
         addresses=Addresses(redis),
         limiter=Limiter(redis, key_per_s=settings.key_requests_per_s, address_per_s=settings.address_requests_per_s),

@@ -107,8 +107,7 @@ def exposure(settings: Settings) -> Finding:
     weak = next(_weaknesses(settings), None)
     if weak is None:
         return Finding("exposure", "good", settings.base_url)
-    embedded = not settings.database_url and not settings.redis_url
-    return Finding("exposure", "mind" if embedded else "bad", *weak)
+    return Finding("exposure", "mind" if settings.is_embedded else "bad", *weak)
 
 
 def _weaknesses(settings: Settings) -> Iterator[tuple[str, str]]:

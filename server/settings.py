@@ -102,6 +102,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Path(self.data_folder).expanduser().absolute()
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether everything it needs lies in the data folder: no database and no Redis of others."""
+        return not self.database_url and not self.redis_url
+
+    @property
     def local_image_folders(self) -> dict[str, str]:
         """`image_folders`, and the images that come with the demo shop."""
         return _DEMO_IMAGES | self.image_folders

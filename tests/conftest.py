@@ -20,6 +20,8 @@ from starlette.applications import Starlette
 from tortoise import Tortoise
 
 from server.access import keys as access_keys
+from server.access.people import accounts
+from server.access.people.models import Person
 from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database, migrating
@@ -144,7 +146,13 @@ def operator_key(settings: Settings) -> str:
 
 
 @pytest.fixture
-async def app(settings: Settings, db: None) -> AsyncIterator[Starlette]:
+async def owner(db: None) -> Person:
+    """Who runs the installation; without anybody it serves nothing."""
+    return await accounts.open_account("owner@vitrina.test", "", None, verified=True, runs_installation=True)
+
+
+@pytest.fixture
+async def app(settings: Settings, owner: Person) -> AsyncIterator[Starlette]:
     """The whole application, started. It opens the database by itself, as in a process of its own."""
     from server.app import build
 

@@ -132,7 +132,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_api_process_loads_no_model_library(settings: Settings, db: None) -> None:
+def test_api_process_loads_no_model_library(settings: Settings, owner: object) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VITRINA_")} | {
         "VITRINA_DATA_FOLDER": settings.data_folder,
         "VITRINA_DATABASE_URL": settings.database_url,

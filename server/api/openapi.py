@@ -76,7 +76,7 @@ _PROBLEMS = {
     422: "Well-formed, but not valid; `errors` says where and what to send instead.",
     429: "Too many requests with this key or from this address; ask again after `Retry-After` seconds.",
     500: "An error on our side; it is logged with the request id.",
-    503: "A part that this call needs is away; try again after `Retry-After` seconds.",
+    503: "A part that this needs is away, or the installation has no owner yet; try again after `Retry-After` seconds.",
     507: "The server's disk is full.",
 }
 _VITRINA_SHOP: Json = {
@@ -238,8 +238,10 @@ def _phrase(operation: Operation, status: int) -> str:
 
 def _problem_statuses(operation: Operation) -> set[int]:
     statuses = {405, 429, 500, *operation.problems}
+    if operation.needs_owner:
+        statuses.add(503)
     if not operation.policy.public:
-        statuses |= {401, 403, 503}
+        statuses |= {401, 403}
     if operation.policy.names_shop:
         statuses |= {404, 422}  # of the header Vitrina-Shop
     if operation.is_done_once:

@@ -20,6 +20,7 @@ from server.api.admission import admit
 from server.api.call import Answer, AnyAnswer, Call
 from server.api.front import RawHeaders, Trace
 from server.api.idempotency import HEADER, Fingerprint, Rendered, once
+from server.api.problems import not_owned
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
 from server.api.services import Services
 
@@ -52,7 +53,8 @@ class Operation:
     `answers`: the body's type by status; None for an empty body, `Media` for what is not JSON. `body_streams`: the
     handler reads the body itself. `body_schema`: what the document says of a body whose fields the handler checks.
     `form`: the documented Struct of a multipart body. `changes_late`: the handler has long work to do before its
-    change, and opens the transaction for that by itself, with `Call.changed`.
+    change, and opens the transaction for that by itself, with `Call.changed`. `needs_owner`: it is not served before
+    somebody runs the installation.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Operation:
     body_max_bytes: int = MEBIBYTE
     body_streams: bool = False
     changes_late: bool = False
+    needs_owner: bool = True
     answers: Mapping[int, Any] = field(default_factory=dict[int, Any])
     problems: tuple[int, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict[str, Any])  # "query", "body", "answer"
@@ -142,6 +145,9 @@ class Endpoint:
             await _send(scope, send, 204, (*_PREFLIGHT_HEADERS, (b"allow", allowed)), b"")
             return
         operation = self.operations[scope["method"]]
+        ownership = self.services.ownership
+        if operation.needs_owner and not ownership.is_settled and not await ownership.settle():
+            raise not_owned()
         call = Call(self.services, scope, receive, trace)
         if not operation.policy.public:
             call.principal, call.shop_id = await admit(

@@ -147,6 +147,7 @@ OPERATIONS = (
         tag="operations",
         summary="Whether the process is up",
         handler=health,
+        needs_owner=False,
         answers={200: Health},
     ),
     Operation(
@@ -156,6 +157,7 @@ OPERATIONS = (
         tag="operations",
         summary="Whether what it needs is reachable, part by part",
         handler=readiness,
+        needs_owner=False,
         answers={200: Readiness, 503: Readiness},
     ),
     Operation(
@@ -167,6 +169,7 @@ OPERATIONS = (
         description="For `Authorization: Bearer …` with the token of the setting `metrics_token`; without that setting "
         "for the server's own machine, as long as it is not public.",
         handler=figures,
+        needs_owner=False,
         answers={200: Media("text/plain")},
         problems=(401,),
     ),

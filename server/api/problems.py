@@ -121,6 +121,12 @@ def unavailable(what: str) -> Problem:
     return Problem(503, "Not available right now", detail, headers=[("retry-after", str(RETRY_AFTER_S))])
 
 
+def not_owned() -> Problem:
+    """A 503 until somebody runs the installation."""
+    detail = "Whoever runs it makes the first one at its command line: `vitrina-server create-owner you@shop.example`."
+    return Problem(503, "This installation has no owner yet", detail, headers=[("retry-after", str(RETRY_AFTER_S))])
+
+
 def _disk_full() -> Problem:
     return Problem(
         507,

@@ -11,6 +11,7 @@ from server.access.credentials import Credentials
 from server.access.limits import Limiter
 from server.access.oauth.provider import Provider
 from server.access.oidc import Outside
+from server.access.ownership import Ownership
 from server.access.shares import Shares
 from server.api.news import News
 from server.mail.post import Post
@@ -33,6 +34,7 @@ class Services:
 
     settings: Settings
     redis: "Redis"
+    ownership: Ownership
     credentials: Credentials
     addresses: Addresses
     limiter: Limiter

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from server.access import limits
 from server.access.addresses import Addresses
 from server.access.limits import WINDOW_S, Limiter
+from server.access.people import accounts
 from server.app import build
 from server.settings import Settings
 from server.storage import database
@@ -104,6 +105,8 @@ async def test_mark_tells_addresses_apart_and_is_none(redis: Redis) -> None:
 async def limited(
     settings: Settings, address: str = "93.184.215.14", **changes: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
+    if not await accounts.installation_has_owner():
+        await accounts.open_account("owner@vitrina.test", "", None, verified=True, runs_installation=True)
     await database.disconnect()
     app = build(msgspec.structs.replace(settings, **changes))
     async with app.router.lifespan_context(app):

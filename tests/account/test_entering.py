@@ -8,18 +8,23 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
+from server.access.ownership import Ownership
 from server.access.people import accounts, passwords
 from server.access.people.models import Person, Session
 from server.api.services import Services
 from server.settings import Settings
 from tests.account.visitor import PASSWORD, Visitor, letters, link_in, words
+from tests.conftest import ShopKeys
 
 
 def with_other(services: Services, **changes: object) -> Services:
     return dataclasses.replace(services, **changes)
 
 
-async def test_installation_without_an_owner_serves_only_how_to_make_one(visitor: Visitor) -> None:
+async def test_installation_without_an_owner_serves_only_how_to_make_one(
+    visitor: Visitor, owner: Person, keys: ShopKeys
+) -> None:
+    await owner.delete()
     for address in ("/sign-in", "/sign-up", "/account", "/device", "/oauth/authorize", "/forgotten"):
         page = await visitor.get(address)
         if page.status_code != 303:
@@ -27,6 +32,20 @@ async def test_installation_without_an_owner_serves_only_how_to_make_one(visitor
             assert "vitrina-server create-owner" in words(page)
     answer = await visitor.http.post("/oauth/device_authorization", data={"client_id": "vitrina-terminal"})
     assert answer.status_code == 503
+    key = {"Authorization": f"Bearer {keys.secret}"}
+    for address, status in (("/v1/items", 503), ("/docs", 503), ("/healthz", 200), ("/readyz", 200), ("/metrics", 401)):
+        answer = await visitor.http.get(address, headers=key)
+        assert answer.status_code == status, address
+        if status == 503:
+            assert "vitrina-server create-owner" in answer.json()["detail"]
+    await accounts.open_account("anna@shop.example", "", None, verified=True, runs_installation=True)
+    assert (await visitor.http.get("/v1/items", headers=key)).status_code == 200
+
+
+async def test_embedded_installation_needs_nobody_but_who_started_it(settings: Settings) -> None:
+    assert Ownership(msgspec.structs.replace(settings, database_url="", redis_url="")).is_settled
+    for part in ("database_url", "redis_url"):
+        assert not Ownership(msgspec.structs.replace(settings, **{part: ""})).is_settled
 
 
 async def test_right_password_lets_in_and_signing_out_ends_it(visitor: Visitor, anna: Person) -> None:

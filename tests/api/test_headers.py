@@ -32,7 +32,7 @@ async def test_every_answer_is_guarded(client: httpx.AsyncClient, keys: ShopKeys
     assert "server" not in headers
 
 
-async def test_browser_is_told_to_come_by_tls_only_where_it_can(settings: Settings, db: None) -> None:
+async def test_browser_is_told_to_come_by_tls_only_where_it_can(settings: Settings, owner: object) -> None:
     await database.disconnect()
     app = build(msgspec.structs.replace(settings, public_url="https://recommend.example"))
     async with app.router.lifespan_context(app):

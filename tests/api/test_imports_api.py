@@ -106,7 +106,9 @@ async def test_broken_form_is_refused(
     assert left_behind(settings) == []
 
 
-async def test_file_above_the_limit_is_refused_and_removed(settings: Settings, db: None, keys: tuple[str, str]) -> None:
+async def test_file_above_the_limit_is_refused_and_removed(
+    settings: Settings, owner: object, keys: tuple[str, str]
+) -> None:
     small: Starlette = build(msgspec.structs.replace(settings, import_max_bytes=1000))
     transport = httpx.ASGITransport(small)
     headers = {"Authorization": f"Bearer {keys[1]}"}

@@ -115,7 +115,7 @@ async def test_last_use_is_known_and_costs_no_write_for_each_request(
     assert abs(datetime.fromisoformat(used[made["id"]]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_last_use_is_kept_when_the_process_ends(settings: Settings, shop: Shop, keys) -> None:
+async def test_last_use_is_kept_when_the_process_ends(settings: Settings, shop: Shop, keys, owner) -> None:
     from server.app import build
 
     application = build(settings)

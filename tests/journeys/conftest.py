@@ -33,6 +33,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory, database_url: str) ->
         process = subprocess.Popen([sys.executable, "-m", "server", "up"], env=environment, stdout=log, stderr=log)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
         wait_until_ready(http, process, folder / "up.log")
+        if KIND == "postgres":  # where the database is another server's, somebody has to run the installation
+            command = [sys.executable, "-m", "server", "create-owner", "owner@vitrina.test", "--password-stdin"]
+            subprocess.run(command, env=environment, input=b"correct horse battery\n", check=True, timeout=60)
         yield Installation(http, folder, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
