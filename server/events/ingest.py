@@ -47,7 +47,7 @@ class Rejection(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What became of the events of one request. `accepted` are committed; `duplicates` were known before.
 
-    Events from before their shopper was erased count as duplicates, so that a key in a page cannot ask who was erased.
+    Events from before their shopper was erased, which are not kept, count as duplicates too.
     """
 
     accepted: int
