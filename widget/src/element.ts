@@ -6,7 +6,7 @@
 
 import { createList, layoutOf, type List } from "./list";
 import { loadWhenNear, stopWaiting } from "./nearness";
-import { formatPrice } from "./prices";
+import { prepareFormats } from "./prices";
 import { questionOf } from "./question";
 import type { Answer, Question, Recommend } from "./recommendations";
 import type { Told } from "./repeats";
@@ -113,8 +113,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       if (turn !== this.#turn) return;
       const question = questionOf(this);
       try {
-        // a page's first format takes as long as ten cards: it is made while the answer is on its way
-        setTimeout(formatPrice, 0, 0, "", languageOf(this));
+        prepareFormats();
         const answer = await recommend(question);
         if (turn === this.#turn) this.#fill(answer, question);
       } catch {

@@ -8,6 +8,6 @@ const SHOPIFY = /^https:\/\/cdn\.shopify\.com\/|\/cdn\/shop\//;
 export function sourcesOf(address: string, pattern: string | null): string {
   const way = pattern || (SHOPIFY.test(address) && `{url}${address.includes("?") ? "&" : "?"}width={width}`);
   if (!way) return "";
-  const written = (width: number) => safeUrl(way.replace("{width}", String(width)).replace("{url}", () => address));
-  return [200, 400, 600, 800].map((width) => `${written(width)} ${width}w`).join();
+  const written = (width: number) => way.replace("{width}", `${width}`).replace("{url}", () => address);
+  return [200, 400, 600, 800].map((width) => `${safeUrl(written(width))} ${width}w`).join();
 }

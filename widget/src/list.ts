@@ -73,7 +73,7 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     shown = answer;
     root.removeAttribute("aria-busy");
     // what scrolls must be reachable without a mouse, even where no card is a link
-    row.toggleAttribute("tabindex", false);
+    row.removeAttribute("tabindex");
     if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;
     if (focused?.isConnected && !active!.isConnected) focused.querySelector("a")?.focus({ preventScroll: true });
     stopWatching = watchAttention([...row.children], (type, places) => onAttention(type, answer, places));

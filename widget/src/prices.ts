@@ -10,6 +10,13 @@ export function formatPrice(price: number, currency: string | undefined, languag
   return format.format(price);
 }
 
+/** Has the browser read what its first price needs, while the answer with it is on its way. */
+export function prepareFormats(): void {
+  // It takes 18 ms, ten of them for what sorting needs as well: asked for one after the other, these are two tasks
+  setTimeout(() => new Intl.Collator("en"));
+  setTimeout(() => new Intl.NumberFormat("en"));
+}
+
 function numberFormat(currency: string | undefined, language: string): Intl.NumberFormat {
   // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw, as does no currency
   for (const locale of [language, undefined]) {
