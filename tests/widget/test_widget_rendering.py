@@ -225,6 +225,22 @@ def test_buttons_scroll_and_know_the_ends(storefront: Storefront, tag: str, visi
     assert moved > 300 if direction == "rtl" else moved < -300
 
 
+def test_a_row_that_fits_has_no_buttons(storefront: Storefront, tag: str, visit: Visiting) -> None:
+    """Fewer products than were asked for: the skeleton was longer."""
+    visitor = visit("about:blank")
+
+    def shorten(route: Route) -> None:
+        answer = route.fetch()
+        lists = answer.json()
+        del lists["responses"][0]["items"][3:]
+        route.fulfill(response=answer, json=lists)
+
+    visitor.page.route("**/v1/recommendations/batch*", shorten)
+    visitor.page.goto(storefront.put("/few", page(tag, HOME)))
+    visitor.wait_for_lists()
+    expect(visitor.page.locator(".vitrina-next")).to_be_hidden()
+
+
 def test_a_theme_wins_over_the_widget(storefront: Storefront, tag: str, visit: Visiting) -> None:
     styles = "h2{font-size:50px} a{color:rgb(1, 2, 3)} img{max-width:100%;height:auto} *{margin:0;padding:0}"
     visitor = visit(storefront.put("/theme", page(tag, PRODUCT, styles=styles)))

@@ -53,7 +53,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     connectedCallback(): void {
       if (stopped.aborted || !this.isConnected) return;
       // as long as the parser is within the element, what the shop has put there may be missing
-      if (document.readyState === "loading" && !isFollowed(this)) {
+      if (document.readyState === "loading" && !following(this)) {
         return void setTimeout(() => this.connectedCallback(), PARSING_MS);
       }
       elements.add(this);
@@ -191,7 +191,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
   };
 }
 
-/** Whether the document goes on after it. */
-function isFollowed(node: Node | null): boolean {
-  return !!node && (!!node.nextSibling || isFollowed(node.parentNode));
+/** With what the document goes on after it; null where it ends. */
+function following(node: Node | null): Node | null {
+  return node && (node.nextSibling ?? following(node.parentNode));
 }

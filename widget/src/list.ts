@@ -52,7 +52,9 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     untie = tieButtons(row, buttons);
   }
   const skeleton = make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card));
-  for (let place = 0; place < limit; place++) row.append(skeleton.cloneNode(true));
+  // of a row only what is in view, for each card takes time; its height is that of any number
+  const places = layout === "carousel" ? Math.min(limit, 3 + innerWidth / 400) : limit;
+  for (let place = 0; place < places; place++) row.append(skeleton.cloneNode(true));
 
   function fill(answer: Answer): void {
     stopWatching();
@@ -72,6 +74,7 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     while (row.children.length > items.length) row.lastChild?.remove();
     shown = answer;
     root.removeAttribute("aria-busy");
+    setTimeout(() => row.dispatchEvent(new Event("scroll"))); // the buttons see whether there is more to scroll to
     // what scrolls must be reachable without a mouse, even where no card is a link
     row.removeAttribute("tabindex");
     if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;

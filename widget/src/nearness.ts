@@ -27,9 +27,9 @@ export function stopWaiting(element: Lazy): void {
   observer?.unobserve(element);
 }
 
-function isNear(element: Lazy): boolean {
+function isNear(element: Lazy): boolean | undefined {
   const [box] = element.getClientRects(); // none: it is not shown
-  return !!box && !document.hidden && box.top < innerHeight + MARGIN && box.bottom > -MARGIN;
+  return box && !document.hidden && box.top < innerHeight + MARGIN && box.bottom > -MARGIN;
 }
 
 function loadAll(): void {

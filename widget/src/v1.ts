@@ -5,5 +5,5 @@ import { readScript } from "./script";
 import { start } from "./start";
 
 const script = readScript();
-if (!script) console.warn("Vitrina: the script tag needs data-key, the shop's publishable key (vpk_…).");
+if (!script) console.warn("Vitrina: the script tag needs data-key");
 else if (!customElements.get(NAME)) start(script);
