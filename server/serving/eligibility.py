@@ -1,14 +1,17 @@
 """Which products may be shown: in stock, still in the catalog, and within the filters of the request."""
 
+from math import nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.serving.live import Live
+from server.serving.native import NULL, ffi, pointer
 from server.serving.question import Question
 
 Rows = NDArray[np.integer[Any]]
+_ALLOWED = ffi.typeof("Allowed *")
 
 
 class Eligibility:
@@ -30,6 +33,12 @@ class Eligibility:
         if self._price_max is not None:
             allowed &= self._price[rows] <= self._price_max
         return allowed
+
+    def native(self) -> Any:
+        """The `Allowed` of `native.h`, good as long as this object."""
+        in_category = NULL if self._in_category is None else pointer(self._in_category)
+        price_min, price_max = (nan if border is None else border for border in (self._price_min, self._price_max))
+        return ffi.new(_ALLOWED, (pointer(self._in_shop), in_category, pointer(self._price), price_min, price_max))
 
     def everywhere(self) -> NDArray[np.bool_]:
         """The same for all products, (n,) bool."""

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving import diversity
+from server.serving import ranking
 from server.serving.eligibility import Eligibility
 from server.serving.live import Live
-from server.serving.placements import Placement
+from server.serving.placements import Placement, pool_size
+from server.serving.sources.asked import Candidates
 
 _FIRST_LOOK = 256
 _LOUDEST = np.float32(0.05)  # fallbacks score below what a source found
@@ -50,20 +51,20 @@ class Filling:
         return filled
 
     def _of(self, ordered: NDArray[np.integer[Any]], limit: int, reason: str) -> list[Fill]:
-        rows = self._first(ordered, diversity.pool_size(limit))
+        snapshot = self._live.snapshot
+        rows = self._first(ordered, pool_size(limit))
         if not len(rows):
             return []
         scores = np.linspace(1, 0.5, len(rows), dtype=np.float32) * _LOUDEST
-        picked = diversity.pick(self._live.snapshot, rows, scores, limit, self._placement)
-        self._taken.update(rows[picked].tolist())
+        found = [(Candidates(rows, scores, reason), 1.0)]
+        picked = ranking.pick(snapshot, found, self._eligibility, self._placement, limit)
+        self._taken.update(row for row, _, _, _ in picked)
         without_events = "same-category" if reason == "popular-in-category" else "newest"
-        popularity = self._live.snapshot.popularity
         return [
-            Fill(int(rows[at]), float(scores[at]), reason if popularity[rows[at]] > 0 else without_events)
-            for at in picked
+            Fill(row, score, reason if snapshot.popularity[row] > 0 else without_events) for row, score, _, _ in picked
         ]
 
-    def _first(self, ordered: NDArray[np.integer[Any]], most: int) -> NDArray[np.intp]:
+    def _first(self, ordered: NDArray[np.integer[Any]], most: int) -> NDArray[np.int32]:
         """The first `most` of `ordered` (k,) that may be shown and are not taken."""
         found: list[int] = []
         start, look = 0, _FIRST_LOOK
@@ -72,7 +73,7 @@ class Filling:
             allowed = part[self._eligibility.of(part)].tolist()
             found += [row for row in allowed if row not in self._taken]
             start, look = start + look, look * 4  # a narrow filter of a large catalog is not searched in small steps
-        return np.array(found[:most], dtype=np.intp)
+        return np.array(found[:most], dtype=np.int32)
 
     def _used_before(self, limit: int, taken: Collection[int]) -> Iterator[Fill]:
         last = np.array([row for row in self._last if row not in self._banned and row not in taken], dtype=np.int32)

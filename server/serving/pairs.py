@@ -12,6 +12,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from server.serving import arrays
+from server.serving.native import pointer
 
 _ROWS_AT_ONCE = 50_000
 
@@ -33,6 +34,7 @@ class Pairs:
     def __init__(self, table: NDArray[np.int32]) -> None:
         self._table = table  # (n, 2, width) int32
         self.width: int = table.shape[2]
+        self.address = pointer(table)
 
     @classmethod
     def read(cls, folder: Path, name: str) -> "Pairs":

@@ -94,6 +94,14 @@ BUILT_IN: dict[str, Placement] = {
 }
 
 
+_POOL = 60  # what ranks below would not make a list better
+
+
+def pool_size(limit: int) -> int:
+    """How many of the best candidates a list of `limit` is picked from."""
+    return max(limit, min(_POOL, 2 * limit))
+
+
 def of(name: str) -> Placement:
     """The placement of that name."""
     return BUILT_IN.get(name, HOME)

@@ -1,50 +1,68 @@
-"""Blending: what several sources say about the same product is added up; the loudest voice gives the reason."""
+"""Ranking: what several sources say about a product is added up, what may not be shown is left out, and a list is
+picked one by one, each time the best of what is not too like those already picked. The loudest source gives the reason.
 
+`native.c` does it; here is what it is told.
+"""
+
+import struct
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from server.serving.eligibility import Eligibility
+from server.serving.native import ffi, lib
+from server.serving.placements import Placement, pool_size
+from server.serving.snapshot import Snapshot
+from server.serving.sources.asked import Found
 
-from server.serving.sources.asked import Candidates
+NEAR_DUPLICATE = 0.97  # cosine from which two products look the same to a shopper
+_SOURCES, _NUMBERS, _WEIGHTS, _WANTED, _PICKED = map(
+    ffi.typeof, ("Source[]", "int32_t[]", "float[]", "Wanted *", "Picked[]")
+)
+_PRODUCT = struct.Struct("iiif")  # of `Picked`
 
-_DENSE_UP_TO = 30_000  # products; up to here one sum per product of the shop is faster than sorting the candidates
+# One product of a list, and why: row, score, code of the reason, position of the seed that brought it (-1: none did).
+# A plain tuple: there are a dozen of them in every request.
+Chosen = tuple[int, float, str, int]
 
 
-class Ranked(NamedTuple):
-    """Products with their blended scores.
+def pick(
+    snapshot: Snapshot,
+    found: Sequence[tuple[Found, float]],
+    eligibility: Eligibility,
+    placement: Placement,
+    limit: int,
+    *,
+    seeds: Sequence[int] = (),
+    weights: Sequence[float] = (),
+    left_out: Sequence[int] = (),
+) -> list[Chosen]:
+    """At most `limit` products of what sources found, each with the weight of its source, in the order to show.
 
-    `rows` (k,) intp ascending, each once; `scores` (k,) float32 above 0. Of the candidates they come from, through all
-    sources: `voices` (c,) int32 rows, `loudness` (c,) float32 contributions.
+    `seeds` (s,), `weights` (s,): what lists of pairs go by; `left_out`: rows that shall not come.
     """
-
-    rows: NDArray[np.intp]
-    scores: NDArray[np.float32]
-    voices: NDArray[np.int32]
-    loudness: NDArray[np.float32]
-
-    def loudest(self, rows: Sequence[int]) -> list[int]:
-        """For each of `rows` the number of the candidate that contributed most to it."""
-        wanted = np.array(rows, dtype=np.int32)
-        spoken = (self.voices == wanted[:, None]) * self.loudness  # (rows, c)
-        return spoken.argmax(axis=1).tolist()
-
-
-def blend(found: Sequence[tuple[Candidates, float]], left_out: NDArray[np.intp], count: int) -> Ranked | None:
-    """Add up candidates of sources, each with the weight of its source; None when there are none.
-
-    `left_out` (l,): rows that shall not come; `count`: number of products of the shop.
-    """
-    if not found:
-        return None
-    voices = np.concatenate([candidates.rows for candidates, _ in found])
-    loudness = np.concatenate([candidates.scores * np.float32(weight) for candidates, weight in found])
-    if count <= _DENSE_UP_TO:
-        sums = np.bincount(voices, loudness, count)  # (n,)
-        sums[left_out] = 0.0
-        rows = (sums > 0).nonzero()[0]
-        return Ranked(rows, sums[rows].astype(np.float32), voices, loudness)
-    rows, places = np.unique(voices, return_inverse=True)
-    sums = np.bincount(places, loudness)
-    sums[np.isin(rows, left_out)] = 0.0
-    return Ranked(rows[sums > 0].astype(np.intp), sums[sums > 0].astype(np.float32), voices, loudness)
+    sources = [one.native(weight) for one, weight in found]
+    wanted = (
+        limit,
+        pool_size(limit),
+        placement.variety,
+        NEAR_DUPLICATE,
+        placement.per_brand,
+        placement.per_category,
+    )
+    picked = ffi.new(_PICKED, limit)
+    count = lib.vitrina_pick(
+        ffi.new(_SOURCES, sources),
+        len(sources),
+        ffi.new(_NUMBERS, seeds),
+        ffi.new(_WEIGHTS, weights),
+        len(seeds),
+        ffi.new(_NUMBERS, left_out),
+        len(left_out),
+        eligibility.native(),
+        snapshot.likeness,
+        ffi.new(_WANTED, wanted),
+        picked,
+    )
+    if count < 0:
+        raise MemoryError
+    rows = _PRODUCT.iter_unpack(ffi.buffer(picked, count * _PRODUCT.size))
+    return [(row, score, *found[source][0].voice(at)) for row, source, at, score in rows]

@@ -1,4 +1,4 @@
-"""The way of one request, top to bottom: what to go by, candidates, blend, filters, variety, fallbacks, reasons.
+"""The way of one request, top to bottom: what to go by, candidates, ranking, fallbacks, reasons.
 
 No database on this way, and one round trip to Redis when the request names a shopper or a session.
 """
@@ -6,13 +6,10 @@ No database on this way, and one round trip to Redis when the request names a sh
 import time
 from collections.abc import Collection, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from server.events import histories
 from server.events.histories import NO_PAST, Interest, Past
 from server.events.recents import MOST, Recent, Recents
-from server.serving import answers, diversity, placements, ranking, reasons
+from server.serving import answers, placements, ranking, reasons
 from server.serving.answers import Answer
 from server.serving.eligibility import Eligibility
 from server.serving.evidence import LINKED, of_pair
@@ -20,10 +17,10 @@ from server.serving.fallbacks import Filling
 from server.serving.live import Live
 from server.serving.placements import Placement
 from server.serving.question import Question
-from server.serving.ranking import Ranked
+from server.serving.ranking import Chosen
 from server.serving.shelf import Shelf
 from server.serving.sources import SOURCES, popular, similar
-from server.serving.sources.asked import Asked, Candidates
+from server.serving.sources.asked import Asked, Candidates, Found
 
 MOST_SEEDS = 24  # given items and own ones
 _JUST_BOUGHT_MS = 24 * 3600 * 1000  # what is bought again and again is left out no longer than this
@@ -93,11 +90,6 @@ async def _newest(
     return Answer(rest, tuple(product.group_id for product in found))
 
 
-# One product of a list, and why: row, score, code of the reason, position of the seed that brought it (-1: none did).
-# A plain tuple: there are a dozen of them in every request.
-_Chosen = tuple[int, float, str, int]
-
-
 class _Way:
     """One request on its way. Everything it needs is worked out once, in the order of `answer`."""
 
@@ -146,69 +138,58 @@ class _Way:
                 rows.append(row)
                 weights.append(weight * share)
                 because.append(code)
-        weighed = np.array(weights, dtype=np.float32)
         asked = Asked(
             live=self.live,
             seeds=rows,
-            rows=np.array(rows, dtype=np.intp),
-            weights=weighed,
+            weights=weights,
             given=count,
             category=self.category,
             past=past,
-            left_out=np.array([*self.never, *self.last], dtype=np.intp),
+            left_out=[*self.never, *self.last],
             again=again,
             limit=self.question.limit,
         )
         return asked, because
 
-    def _from_sources(self) -> list[_Chosen]:
+    def _from_sources(self) -> list[Chosen]:
         sources = self.sources.items()
         found = [(some, weight) for name, weight in sources if (some := SOURCES[name](self.asked)) is not None]
-        snapshot, left_out = self.live.snapshot, self.asked.left_out
-        ranked = ranking.blend(found, left_out, snapshot.count)
-        rows, scores = self._kept(ranked)
-        if len(rows) < self.question.limit and (more := self._deeper(ranked)) is not None:
+        chosen = self._picked(found)
+        if len(chosen) < self.question.limit and (more := self._deeper(found)) is not None:
             found.append((more, self.sources.get("similar", 0.0) or _DEEPER_WEIGHT))
-            ranked = ranking.blend(found, left_out, snapshot.count)
-            rows, scores = self._kept(ranked)
-        if ranked is None or not len(rows):
-            return []
-        picked = diversity.pick(snapshot, rows, scores, self.question.limit, self.placement)
-        shown: list[int] = rows[picked].tolist()
-        voices = [_voice(number, found) for number in ranked.loudest(shown)]
-        return [(row, score, *voice) for row, score, voice in zip(shown, scores[picked].tolist(), voices, strict=True)]
+            chosen = self._picked(found)
+        return chosen
 
-    def _kept(self, ranked: Ranked | None) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Rows that may be shown and their scores, best first; no more than variety is picked from."""
-        if ranked is None:
-            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
-        rows, scores = ranked.rows, ranked.scores
-        allowed = self.eligibility.of(rows)
-        if not allowed.all():
-            rows, scores = rows[allowed], scores[allowed]
-        most = diversity.pool_size(self.question.limit)
-        top = scores.argpartition(len(rows) - most)[-most:] if len(rows) > most else np.arange(len(rows))
-        best = top[(-scores[top]).argsort()]
-        return rows[best], scores[best]
+    def _picked(self, found: Sequence[tuple[Found, float]]) -> list[Chosen]:
+        asked = self.asked
+        return ranking.pick(
+            self.live.snapshot,
+            found,
+            self.eligibility,
+            self.placement,
+            asked.limit,
+            seeds=asked.seeds,
+            weights=asked.weights,
+            left_out=asked.left_out,
+        )
 
-    def _deeper(self, ranked: Ranked | None) -> Candidates | None:
+    def _deeper(self, found: Sequence[tuple[Found, float]]) -> Candidates | None:
         """More of what is like the seeds, when filters have left too little of what was worked out beforehand."""
         if not self.asked.seeds or self.live.snapshot.manifest.index is None:
             return None
         allowed = self.eligibility.everywhere()
-        allowed[self.never] = False
-        allowed[self.last] = False
-        if ranked is not None:
-            allowed[ranked.rows] = False
+        allowed[self.asked.left_out] = False
+        for one, _ in found:
+            allowed[one.all_rows(self.asked)] = False
         return similar.deeper(self.asked, allowed, self.question.limit) if allowed.any() else None
 
-    def _from_fallbacks(self, chosen: list[_Chosen]) -> list[_Chosen]:
+    def _from_fallbacks(self, chosen: list[Chosen]) -> list[Chosen]:
         filling = Filling(self.live, self.placement, self.eligibility, self.never, self.last)
         taken = {row for row, _, _, _ in chosen}
         fills = filling.fill(self.question.limit - len(chosen), popular.category_of(self.asked), taken)
         return [(fill.row, fill.score, fill.reason, -1) for fill in fills]
 
-    def _items(self, chosen: list[_Chosen]) -> list[bytes]:
+    def _items(self, chosen: list[Chosen]) -> list[bytes]:
         items = list[bytes]()
         fragments: dict[tuple[str, int], bytes] = {}  # a few seeds bring most of a list
         for row, score, code, seed in chosen:
@@ -227,15 +208,6 @@ class _Way:
         elif code in reasons.OF_A_CATEGORY:
             name = live.snapshot.category_names[popular.category_of(self.asked)]
         return reasons.fragment(code, name)
-
-
-def _voice(number: int, found: Sequence[tuple[Candidates, float]]) -> tuple[str, int]:
-    """The reason and the position of the seed of candidate `number`, counted through all sources."""
-    for candidates, _ in found:
-        if number < len(candidates.rows):
-            return candidates.why(number), candidates.seed(number)
-        number -= len(candidates.rows)
-    raise IndexError(number)
 
 
 def _now_ms() -> int:

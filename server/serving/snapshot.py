@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from server.serving import arrays, categories
 from server.serving.keys import KeyTable
 from server.serving.learned import Learned
+from server.serving.native import ffi, pointer
 from server.serving.nearest import Index, Nearest
 from server.serving.pairs import Pairs
 from server.serving.texts import Texts
@@ -78,6 +79,9 @@ class Snapshot:
             Pairs.read(folder, name) for name in PAIRS
         )
         self.vectors: NDArray[np.float32] = arrays.read(folder, "vectors")  # (n, d), unit norm or zero; d may be 0
+        width = self.vectors.shape[1]
+        labels = pointer(self.brand), pointer(self.category)
+        self.likeness = ffi.new("Likeness *", (pointer(self.vectors), *labels, width))  # for `native.c`
         self._nearest: Nearest | None = None
         self.learned = Learned.read(
             folder,

@@ -36,7 +36,7 @@ def candidates(count: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     return features, np.sin(3 * features[:, 0]) + features[:, 1] * features[:, -1] + generator.normal(size=count) / 9
 
 
-@pytest.mark.parametrize("leaves", [2, 8, 9, 15, 16, 31, 32, 33, 64])
+@pytest.mark.parametrize("leaves", [2, 3, 15, 16, 31, 32])
 def test_scores_are_those_of_lightgbm_for_all_sizes_of_tree(leaves: int) -> None:
     features, labels = candidates(900, 7)
     boosters = [grown(features, labels, 20 + seed, num_leaves=leaves, seed=seed) for seed in range(3)]
@@ -60,7 +60,7 @@ def test_every_value_goes_the_way_it_goes_in_lightgbm(data: st.DataObject) -> No
     boosters = [
         grown(features, labels, rounds, num_leaves=leaves, min_sum_hessian_in_leaf=0)
         for rounds, leaves in data.draw(
-            st.lists(st.tuples(st.integers(1, 4), st.integers(2, 31)), min_size=1, max_size=3)
+            st.lists(st.tuples(st.integers(1, 4), st.integers(2, 32)), min_size=1, max_size=3)
         )
     ]
     asked = np.concatenate([features, around_thresholds(features, boosters)])
@@ -126,16 +126,6 @@ def test_only_the_rounds_up_to_the_best_count() -> None:
     assert tables(booster).score(features) == pytest.approx(expected(features, booster), abs=1e-5)
 
 
-def test_a_feature_that_is_one_value_for_all_changes_nothing() -> None:
-    features, labels = candidates(600, 5)
-    booster = grown(features, labels, 30)
-    asked = features[:100].copy()
-    asked[:, 0], asked[:, 4] = 0.25, -1.5
-    trees = tables(booster)
-    assert trees.score(asked) == pytest.approx(expected(asked, booster), abs=1e-5)
-    assert trees.score(asked[:, ::-1].copy()[:, ::-1]).tolist() == trees.score(asked).tolist()
-
-
 def test_trees_without_tests_are_constants() -> None:
     features = np.ones((50, 3), dtype=np.float32)
     boosters = [grown(features, np.arange(50) / 50.0), grown(candidates(50, 3)[0], np.arange(50) / 50.0)]
@@ -153,8 +143,10 @@ def test_no_trees_and_too_large_ones_are_refused() -> None:
     features, labels = candidates(900, 4)
     with pytest.raises(ValueError, match="no trees"):
         Trees.of([[]], 3)
-    with pytest.raises(ValueError, match="65 leaves"):
-        tables(grown(features, labels, 1, num_leaves=65))
+    with pytest.raises(ValueError, match="33 leaves"):
+        tables(grown(features, labels, 1, num_leaves=33))
+    with pytest.raises(ValueError, match="65 features"):
+        Trees.of([[stump(0)]], 65)
 
 
 @pytest.mark.parametrize(

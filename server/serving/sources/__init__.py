@@ -1,14 +1,14 @@
 """Candidate sources: one retrieval method a file, its line here. Those of trained models say nothing without one.
 
-A source is a function from `Asked` to `Candidates`, or None where it has nothing to say.
+A source is a function from `Asked` to what it found, or None where it has nothing to say.
 """
 
 from collections.abc import Callable, Mapping
 
 from server.serving.sources import covisitation, curated, linear, popular, ranked, recent, similar
-from server.serving.sources.asked import Asked, Candidates
+from server.serving.sources.asked import Asked, Found
 
-Source = Callable[[Asked], Candidates | None]
+Source = Callable[[Asked], Found | None]
 
 SOURCES: Mapping[str, Source] = {
     "similar": similar.by_content,

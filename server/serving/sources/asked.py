@@ -1,13 +1,15 @@
 """What every candidate source is asked, and what it answers."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.events.histories import Past
 from server.serving.live import Live
+from server.serving.native import NULL, pointer
 from server.serving.pairs import Pairs
 
 # Per source that goes by seeds. Four times as many cost time and brought back no more of the newest orders of the gift
@@ -19,53 +21,80 @@ FEWEST_PER_SEED = 6
 class Asked(NamedTuple):
     """The request as sources see it.
 
-    `seeds`: rows to go by, `rows` (s,) the same as an array; the first `given` of them the page named, the rest are
-    the shopper's own, strongest first. `weights` (s,) float32 in 0..1. `category`: the one asked for, -1 for none.
-    `past`: what trained models go by; `left_out` (l,) rows that will not be shown, `again`: whether what the past holds
-    may be; `limit`: how many products are wanted.
+    `seeds`: rows to go by; the first `given` of them the page named, the rest are the shopper's own, strongest first.
+    `weights`: of the seeds, 0..1. `category`: the one asked for, -1 for none. `past`: what trained models go by;
+    `left_out`: rows that will not be shown, `again`: whether what the past holds may be; `limit`: how many products are
+    wanted.
     """
 
     live: Live
     seeds: Sequence[int]
-    rows: NDArray[np.intp]
-    weights: NDArray[np.float32]
+    weights: Sequence[float]
     given: int
     category: int
     past: Past
-    left_out: NDArray[np.intp]
+    left_out: Sequence[int]
     again: bool
     limit: int
 
 
 class Candidates(NamedTuple):
-    """What one source found. `reason` is the code that explains it; `reasons` explain each by its own where there are.
+    """A list that one source found. `reason` is the code that explains it, `reasons` explain each by its own.
 
     `rows` (k,) int32, a row may come several times; `scores` (k,) float32 about 0..1; `seeds` (k,) intp: position of
-    the seed that brought each; where `per_seed` is set, each seed in turn brought that many; with neither, none did.
+    the seed that brought each, -1 for none; where there are no seeds, none did.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
     reason: str
     seeds: NDArray[np.intp] | None = None
-    per_seed: int = 0
     reasons: Sequence[str] | None = None
 
-    def why(self, at: int) -> str:
-        """The code that explains candidate `at`."""
-        return self.reasons[at] if self.reasons is not None else self.reason
+    def voice(self, at: int) -> tuple[str, int]:
+        """The code that explains candidate `at`, and the position of the seed that brought it."""
+        reason = self.reasons[at] if self.reasons is not None else self.reason
+        return reason, int(self.seeds[at]) if self.seeds is not None else -1
 
-    def seed(self, at: int) -> int:
-        """Position of the seed that brought candidate `at`, -1 for none."""
-        if self.per_seed:
-            return at // self.per_seed
-        return int(self.seeds[at]) if self.seeds is not None else -1
+    def all_rows(self, _asked: Asked) -> NDArray[np.int32]:
+        """The rows of all candidates."""
+        return self.rows
+
+    def native(self, weight: float) -> tuple[Any, ...]:
+        """The `Source` of `native.h`."""
+        return pointer(self.rows), pointer(self.scores), len(self.rows), 0, 0, 0, weight
 
 
-def by_seeds(asked: Asked, pairs: Pairs, reason: str) -> Candidates | None:
-    """Candidates from lists of pairs: those of every seed, weighted by the seed."""
+class Linked(NamedTuple):
+    """The lists of every seed, each weighted by its seed: at most the first `most` entries of it, whose scores are
+    multiplied by `scale` and are no more than `highest`.
+    """
+
+    pairs: Pairs
+    most: int
+    reason: str
+    scale: float = 1.0
+    highest: float = inf
+
+    def voice(self, at: int) -> tuple[str, int]:
+        """The code that explains what seed `at` brought, and its position."""
+        return self.reason, at
+
+    def all_rows(self, asked: Asked) -> NDArray[np.int32]:
+        """The rows of all candidates."""
+        return self.pairs.of(np.array(asked.seeds, dtype=np.intp), self.most)[0].ravel()
+
+    def native(self, weight: float) -> tuple[Any, ...]:
+        """The `Source` of `native.h`."""
+        pairs = self.pairs
+        return pairs.address, NULL, pairs.width, self.most, self.scale, self.highest, weight
+
+
+Found = Candidates | Linked
+
+
+def by_seeds(asked: Asked, pairs: Pairs, reason: str) -> Linked | None:
+    """Candidates from lists of pairs: those of every seed."""
     if not asked.seeds or not pairs.width:
         return None
-    most = max(FEWEST_PER_SEED, MOST_CANDIDATES // len(asked.seeds))
-    rows, scores = pairs.of(asked.rows, most)
-    return Candidates(rows.ravel(), (scores * asked.weights[:, None]).ravel(), reason, per_seed=rows.shape[1])
+    return Linked(pairs, max(FEWEST_PER_SEED, MOST_CANDIDATES // len(asked.seeds)), reason)

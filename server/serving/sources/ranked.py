@@ -5,10 +5,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving import candidates, diversity, evidence
+from server.serving import candidates, evidence
 from server.serving.candidates import Pool
 from server.serving.features import features
 from server.serving.learned import Learned
+from server.serving.placements import pool_size
 from server.serving.sources.asked import Asked, Candidates
 
 _LEAST = 0.05  # the score of the last one shown; fallbacks are below
@@ -19,11 +20,11 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     learned = asked.live.snapshot.learned
     if learned is None or not len(asked.past):
         return None
-    pool = candidates.gather(learned, asked.past, asked.left_out, again=asked.again)
+    pool = candidates.gather(learned, asked.past, np.array(asked.left_out, dtype=np.intp), again=asked.again)
     if not len(pool.rows):
         return None
     scores = _scores(learned, asked, pool)
-    most = min(len(scores), 2 * diversity.pool_size(asked.limit))  # filters and variety take some away
+    most = min(len(scores), 2 * pool_size(asked.limit))  # filters and variety take some away
     best = np.argsort(-scores, kind="stable")[:most]
     rows, kept = pool.rows[best], scores[best]
     spread = max(float(kept[0] - kept[-1]), 1e-9)

@@ -7,8 +7,8 @@ from server.serving.sources.asked import Asked, Candidates
 
 def looked_at(asked: Asked) -> Candidates | None:
     """The shopper's own recent products."""
-    own = asked.rows[asked.given :]
-    if not len(own):
+    rows = np.array(asked.seeds[asked.given :], dtype=np.int32)
+    if not len(rows):
         return None
-    positions = np.arange(asked.given, len(asked.seeds))
-    return Candidates(own.astype(np.int32), asked.weights[asked.given :], "recent", seeds=positions)
+    weights = np.array(asked.weights[asked.given :], dtype=np.float32)
+    return Candidates(rows, weights, "recent", seeds=np.arange(asked.given, len(asked.seeds)))

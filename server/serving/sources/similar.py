@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving.sources.asked import Asked, Candidates, by_seeds
+from server.serving.sources.asked import Asked, Candidates, Linked, by_seeds
 
 
-def by_content(asked: Asked) -> Candidates | None:
+def by_content(asked: Asked) -> Linked | None:
     """The neighbours of each seed."""
     return by_seeds(asked, asked.live.snapshot.similar, "similar")
 
@@ -16,8 +16,8 @@ def deeper(asked: Asked, allowed: NDArray[np.bool_], most: int) -> Candidates | 
     snapshot = asked.live.snapshot
     if not asked.seeds or snapshot.manifest.index is None:
         return None
-    vectors = snapshot.vectors[asked.rows]  # (s, d)
-    query = asked.weights @ vectors  # (d,)
+    vectors = snapshot.vectors[asked.seeds]  # (s, d)
+    query = np.array(asked.weights, dtype=np.float32) @ vectors  # (d,)
     length = float(np.linalg.norm(query))
     if length == 0.0:
         return None

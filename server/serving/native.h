@@ -1,0 +1,54 @@
+/* What `native.c` offers, as `native.py` reads it too: declarations only. Rows are products. */
+
+/* What one source found: a list, or the lists of each seed in a table of pairs. */
+typedef struct {
+    const int32_t *rows;   /* (count,), or the table (n, 2, count): rows, then the bits of their scores */
+    const float *scores;   /* (count,), or NULL for a table */
+    int32_t count, most;   /* most: entries of each seed's list that are heard */
+    float scale, highest;  /* an entry says its score times the seed's weight times scale, up to highest */
+    float weight;          /* of the source */
+} Source;
+
+/* Which products may be shown; NULL or NaN where it does not matter. */
+typedef struct {
+    const uint8_t *in_shop, *in_category;  /* (n,) */
+    const float *price;                    /* (n,), NaN: unknown, outside every range */
+    float price_min, price_max;
+} Allowed;
+
+/* How products are alike. */
+typedef struct {
+    const float *vectors;             /* (n, dimensions), unit norm or zero */
+    const int32_t *brand, *category;  /* (n,), -1: none */
+    int32_t dimensions;
+} Likeness;
+
+/* How long and how varied a list shall be. */
+typedef struct {
+    int32_t limit, pool;             /* pool: how many of the best it is picked from */
+    float variety, near_duplicate;   /* what likeness costs per unit of cosine, and from which it is too much */
+    double per_brand, per_category;  /* largest shares of the list, 1: no cap */
+} Wanted;
+
+/* One product of a list, and the source that contributed most to it: by its entry `at` of a list, or by seed `at`. */
+typedef struct {
+    int32_t row, source, at;
+    float score;
+} Picked;
+
+/* Decision trees of `tests` tests each, see `trees.py`. */
+typedef struct {
+    const int32_t *features;  /* (t, tests) */
+    const float *thresholds;  /* (t, tests) */
+    const int32_t *masks;     /* (t, tests): the leaves that a value above the threshold leaves within reach */
+    const float *leaves;      /* (t, tests + 1) */
+    int32_t count, tests, feature_count;
+} Forest;
+
+/* Picks at most wanted->limit products of what the sources found, in the order to show; how many, -1: no memory. */
+int32_t vitrina_pick(const Source *sources, int32_t source_count, const int32_t *seeds, const float *weights,
+                     int32_t seed_count, const int32_t *left_out, int32_t left_out_count, const Allowed *allowed,
+                     const Likeness *likeness, const Wanted *wanted, Picked *picked);
+
+/* The sums of the trees' leaves for candidates with features (feature_count, count), into scores (count,). */
+void vitrina_trees(const Forest *forest, const float *features, int32_t count, float *scores);
