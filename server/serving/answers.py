@@ -48,15 +48,14 @@ class Answer(NamedTuple):
 
 
 def finish(placement: str, strategy: str, model_version: str | None, items: list[bytes]) -> bytes:
-    """Everything of the answer that comes after its id. `items`: pieces of `item`, one after the other."""
+    """Everything of the answer that comes after its id. `items`: see `item`."""
     head = _encode({"placement": placement, "strategy": strategy, "model_version": model_version})
-    # the comma after the last item is left out
-    return b"".join([b'",', head[1:-1], b',"experiment":null,"items":[', *items[:-1], b"]}"])
+    return b"".join((b'",', head[1:-1], b',"experiment":null,"items":[', b",".join(items), b"]}"))
 
 
-def item(card: bytes, score: float, reason: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """One item in pieces: its card as an open JSON object, its score, its reason (which closes the object), a comma.
+def item(card: bytes, score: float, reason: bytes) -> bytes:
+    """One item: its card as an open JSON object, its score, and its reason, which closes the object.
 
     A blended score has no upper bound; it is shown between 0 and 1.
     """
-    return card, b',"score":%.4f' % (1.0 - exp(-score)), reason, b","
+    return b'%b,"score":%.4f%b' % (card, 1.0 - exp(-score), reason)

@@ -7,11 +7,12 @@ alive.
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from cffi import FFI
 from numpy.typing import NDArray
 
 _FILE = Path(__file__).with_name("libnative.so")
-_TYPES = {"bool": "uint8_t[]", "int32": "int32_t[]", "float32": "float[]"}
+_TYPES = {np.dtype(kind).char: name for kind, name in (("?", "uint8_t[]"), ("i4", "int32_t[]"), ("f4", "float[]"))}
 
 ffi: Any = FFI()
 ffi.cdef(Path(__file__).with_suffix(".h").read_text("utf-8"))
@@ -27,4 +28,4 @@ def pointer(values: NDArray[Any]) -> Any:
 
     Raises `KeyError` or `ValueError` unless the array is contiguous, of bool, int32 or float32.
     """
-    return ffi.from_buffer(_TYPES[values.dtype.name], values)
+    return ffi.from_buffer(_TYPES[values.dtype.char], values)

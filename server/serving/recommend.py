@@ -85,7 +85,7 @@ async def _newest(
     interest = histories.interest(done, _now_ms())
     found = await shelf.newest.find(shop_id, question, {*interest.never, *map(str, shown)})
     reason = reasons.fragment("newest")
-    items = [piece for product in found for piece in answers.item(product.card, 0.0, reason)]
+    items = [answers.item(product.card, 0.0, reason) for product in found]
     rest = answers.finish(question.placement, "newest", None, items)
     return Answer(rest, tuple(product.group_id for product in found))
 
@@ -197,7 +197,7 @@ class _Way:
             reason = fragments.get((code, seed)) or self._reason(row, code, seed)
             if code != LINKED:
                 fragments[code, seed] = reason
-            items += answers.item(self.live.card(row), score, reason)
+            items.append(answers.item(self.live.card(row), score, reason))
         return items
 
     def _reason(self, row: int, code: str, seed: int) -> bytes:
