@@ -1,4 +1,4 @@
-"""Compiles the C file of serving; all else about the package stands in pyproject.toml.
+"""Compiles the C files of serving; all else about the package stands in pyproject.toml.
 
 The machine's own C compiler does it where there is one, otherwise Zig's, which pip can install. The library knows
 nothing of Python, so no headers of it are needed.
@@ -12,7 +12,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = ["server/serving/native.c"]
+SOURCES = sorted(map(str, Path("server/serving/native").glob("*.c")))
 ZIG = [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]  # its default is this processor alone
 
 
@@ -48,7 +48,7 @@ class BuildLibrary(build_ext):
 
 
 setup(
-    ext_modules=[Extension("server.serving.libnative", SOURCES)],
+    ext_modules=[Extension("server.serving.native.libnative", SOURCES)],
     cmdclass={"build_ext": BuildLibrary},
     setup_requires=[] if own_compiler() else ["ziglang>=0.13"],
 )

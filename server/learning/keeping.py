@@ -18,7 +18,7 @@ from server.serving.pairs import Lists
 from server.serving.texts import Texts
 from server.serving.trees import Trees
 
-FORMAT = 1
+FORMAT = 2
 _FACTS = "model.json"
 
 

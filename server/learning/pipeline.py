@@ -5,6 +5,7 @@ smaller stack before it does. The same code trains shops and runs the benchmarks
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from server.events.histories import Histories
 from server.learning import (
@@ -169,19 +171,25 @@ def _first_stage(
     options: Options,
     progress: Progress,
 ) -> Trained:
-    """The linear model and the towers."""
+    """The linear model and the towers; side by side where there are two threads, as neither waits for the other."""
+
+    def solve(told: Callable[[int, int], None]) -> Solution:
+        return large.solve(histories, terms, settings, images=goods.images, again=again, progress=told)
+
+    def teach() -> TwoTower:
+        of_towers = two_tower.Settings(seed=options.seed)  # their steps are too small to be worth a second thread
+        told = partial(progress, TOWERS_STAGE)
+        return tower_training.train(histories, goods.content, of_towers, validation, told)
+
     progress(LINEAR_STAGE, 0, 0)
-    told = partial(progress, LINEAR_STAGE)
-    solution = large.solve(histories, terms, settings, images=goods.images, again=again, progress=told)
-    towers = None
-    if towers_wanted:
-        towers = tower_training.train(
-            histories,
-            goods.content,
-            two_tower.Settings(seed=options.seed, threads=options.threads),
-            validation,
-            progress=lambda done, total: progress(TOWERS_STAGE, done, total),
-        )
+    if not towers_wanted or options.threads < 2:
+        solution = solve(partial(progress, LINEAR_STAGE))
+        towers = teach() if towers_wanted else None
+    else:
+        with threadpool_limits(options.threads - 1), ThreadPoolExecutor(1) as beside:
+            solving = beside.submit(solve, lambda *_: None)
+            towers = teach()
+            solution = solving.result()
     return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, {})
 
 

@@ -4,15 +4,14 @@ Models answer with short lists, so the work grows with these and not with the ca
 ranks (Cormack, Clarke and Büttcher, SIGIR 2009), which needs no common scale.
 """
 
-from functools import cache
-from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.events.histories import Past
 from server.serving.learned import Learned
+from server.serving.native import NULL, ffi, lib, pointer
 
 POOL = 200  # candidates that are ranked; the reranker cannot lift what is not among them
 MOST_HISTORY = 150  # products of the past that are gone by, the newest first
@@ -24,14 +23,15 @@ NEAR_WORDS = 48
 NEAR_BOUGHT = 32
 _ALIKE_HISTORY = 20  # products of the past whose texts and vectors are compared
 _IN_CATEGORY = 60
-_POSITION = 0xFFFFFFFF  # the lower half of a key
+_SAID = 9  # things that `native` says of each candidate
+_ASKED, _SPREAD = ffi.typeof("Asked *"), ffi.typeof("double[2]")
 
 
 class Pool(NamedTuple):
     """Candidates and what was said about them; arrays are (k,) float32 unless said otherwise.
 
     `seeds` (s,) the past's products, newest first, each once; `fade` (3, s): how much each still counts with the
-    session's, the shop's own and no fading; `rows` (k,) int32, in no order.
+    session's, the shop's own and no fading; `rows` (k,) int32, best merged first.
     """
 
     rows: NDArray[np.int32]
@@ -47,53 +47,65 @@ class Pool(NamedTuple):
     merged: NDArray[np.float32]  # merged reciprocal ranks
 
 
-def gather(learned: Learned, past: Past, left_out: NDArray[np.int32] | NDArray[np.intp], *, again: bool) -> Pool:
+def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: bool) -> Pool:
     """The pool for one shopper. `left_out` rows never come; `again`: what the past holds may."""
     seeds, fade = seeds_of(past, learned.asking.fading)
-    at = seeds.astype(np.intp)  # what numpy looks up by without a conversion
-    width = min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1])
-    told_rows, told = learned.linear.of(at, width)  # (s, width)
-    repeats = learned.again if again else None
-    repeated_rows, repeated = repeats.of(at, width) if repeats is not None else _nothing(seeds)
-    word_rows, word_scores = learned.words.of(at[:_ALIKE_HISTORY], NEAR_WORDS)
-    bought_rows, bought_scores = learned.bought.of(at, NEAR_BOUGHT)
     vector, near = _towers(learned, past)
-    parts = [told_rows, repeated_rows, word_rows, bought_rows, near, learned.hot, _in_category(learned, seeds)]
-    if again:
-        parts.append(seeds)
-    rows, (told_at, repeated_at, words_at, bought_at, *lists_at) = _number(learned.places, parts)
-    count = len(rows)
-    said = np.zeros((7, count), dtype=np.float32)  # by the newest text, by any text, again, bought, linear three times
-    words, linear = said[:2], said[4:]
-    np.maximum.at(words[1], words_at, word_scores.ravel())
-    if len(seeds):
-        words[0][words_at[: word_rows.shape[1]]] = word_scores[0]
-    said[2] = _summed(repeated_at, repeated, fade[1], count)
-    said[3] = _summed(bought_at, bought_scores, fade[1], count)
-    for number, of in enumerate(fade):
-        linear[number] = _summed(told_at, told, of, count)
-    strongest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(strongest, told_at, told.ravel())
+    rows, said, spread = _told(learned, seeds, fade, near, left_out, again=again)
+    words, repeated, bought, linear, strongest, merged = said[:2], said[2], said[3], said[4:7], said[7], said[8]
+    tower = learned.items[rows] @ vector if vector is not None else np.zeros(len(rows), dtype=np.float32)
+    return Pool(rows, seeds, fade, linear, strongest, spread, repeated, words, bought, tower, merged)
 
-    allowed = np.ones(count, dtype=np.bool_)
-    for known in (left_out,) if again else (left_out, seeds):
-        allowed[places_of(learned.places, rows, known)[1]] = False
-    merged = _merged(said[1:6] * allowed, lists_at) * allowed
-    kept = _best(merged, POOL)
-    said_of_kept = said.take(kept, axis=1)
-    return Pool(
-        rows[kept],
-        seeds,
-        fade,
-        said_of_kept[4:],
-        strongest[kept],
-        _spread(linear[1], len(learned.places)),
-        said_of_kept[2],
-        said_of_kept[:2],
-        said_of_kept[3],
-        learned.items[rows[kept]] @ vector if vector is not None else np.zeros(len(kept), dtype=np.float32),
-        merged[kept],
+
+def _told(
+    learned: Learned,
+    seeds: NDArray[np.int32],
+    fade: NDArray[np.float32],
+    near: NDArray[np.int32],
+    left_out: NDArray[np.int32],
+    *,
+    again: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.float32], tuple[float, float]]:
+    """The candidates' rows (k,), what is said of each (9, k), and the `spread` of `Pool`."""
+    linear, repeats = learned.linear, learned.again if again else None
+    in_category = _in_category(learned, seeds)
+    asked: tuple[Any, ...] = (
+        linear.address,
+        repeats.address if repeats is not None else NULL,
+        learned.words.address,
+        learned.bought.address,
+        linear.width,
+        repeats.width if repeats is not None else 0,
+        learned.words.width,
+        learned.bought.width,
+        min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1]),
+        NEAR_WORDS,
+        NEAR_BOUGHT,
+        pointer(seeds),
+        pointer(fade),
+        len(seeds),
+        _ALIKE_HISTORY,
+        pointer(near),
+        pointer(learned.hot),
+        pointer(in_category),
+        len(near),
+        len(learned.hot),
+        len(in_category),
+        pointer(left_out),
+        len(left_out),
+        again,
+        _PER_SOURCE,
+        POOL,
+        _RANK_OFFSET,
     )
+    rows, said = np.empty(POOL, dtype=np.int32), np.empty((_SAID, POOL), dtype=np.float32)
+    sums = ffi.new(_SPREAD)
+    count = lib.vitrina_gather(ffi.new(_ASKED, asked), pointer(rows), pointer(said), sums)
+    if count < 0:
+        raise MemoryError
+    mean: float = sums[0] / len(learned.category)
+    deviation = max(sums[1] / len(learned.category) - mean * mean, 1e-12) ** 0.5
+    return rows[:count], said[:, :count], (mean, deviation)
 
 
 def seeds_of(past: Past, fading: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -103,10 +115,6 @@ def seeds_of(past: Past, fading: float) -> tuple[NDArray[np.int32], NDArray[np.f
     moments, weights = past.moments[first].astype(np.float32), past.weights[first]
     fade = np.exp(moments / np.array([[-1], [-fading], [-np.inf]], dtype=np.float32))
     return past.rows[first], (fade * weights).astype(np.float32)
-
-
-def _nothing(seeds: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    return np.empty((len(seeds), 0), dtype=np.int32), np.empty((len(seeds), 0), dtype=np.float32)
 
 
 def _towers(learned: Learned, past: Past) -> tuple[NDArray[np.float32] | None, NDArray[np.int32]]:
@@ -125,80 +133,3 @@ def _in_category(learned: Learned, seeds: NDArray[np.int32]) -> NDArray[np.int32
     if category < 0:
         return np.empty(0, dtype=np.int32)
     return rows[starts[category] : min(starts[category] + _IN_CATEGORY, starts[category + 1])]
-
-
-def _number(
-    places: NDArray[np.intp], parts: list[NDArray[np.int32]]
-) -> tuple[NDArray[np.int32], list[NDArray[np.intp]]]:
-    """All rows of the parts, each once, and each part's rows as positions in it.
-
-    Without sorting: every row's place is written by all its occurrences, and the last one to write owns it. `places`
-    keeps the numbers afterwards.
-    """
-    everything = np.concatenate([part.ravel() for part in parts], dtype=np.intp)
-    owners = np.arange(len(everything))
-    places[everything] = owners
-    rows = everything[places[everything] == owners]
-    places[rows] = owners[: len(rows)]
-    numbers = places[everything]
-    stops = list(accumulate(part.size for part in parts))
-    return rows.astype(np.int32), [numbers[stop - part.size : stop] for stop, part in zip(stops, parts, strict=True)]
-
-
-def _summed(
-    at: NDArray[np.intp], scores: NDArray[np.float32], fade: NDArray[np.float32], count: int
-) -> NDArray[np.float32]:
-    """What all seeds' lists, (s, width) at positions `at`, say together; (count,)."""
-    return np.bincount(at, (scores * fade[:, None]).ravel(), count).astype(np.float32)
-
-
-def places_of(
-    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32] | NDArray[np.intp]
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Which of `some` rows are among the numbered `rows`, and the places of these."""
-    at = places[some]
-    inside = at < len(rows)
-    inside[inside] = rows[at[inside]] == some[inside]
-    return inside, at[inside]
-
-
-def _merged(scored: NDArray[np.float32], lists: list[NDArray[np.intp]]) -> NDArray[np.float32]:
-    """Reciprocal ranks, added up over scores (sources, u) and over lists of positions; (u,)."""
-    keys = _largest(scored, _PER_SOURCE)
-    lists = [*(~some[some >= 0] & _POSITION for some in keys), *lists]
-    shares = [_shares(len(listed)) for listed in lists]
-    return np.bincount(np.concatenate(lists), np.concatenate(shares), scored.shape[1]).astype(np.float32)
-
-
-@cache
-def _shares(count: int) -> NDArray[np.float32]:
-    """The reciprocal ranks of a list."""
-    return np.reciprocal(np.arange(count, dtype=np.float32) + np.float32(_RANK_OFFSET))
-
-
-def _best(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Positions of the `most` largest scores above 0, largest first, of equal ones the first first."""
-    keys = _largest(scores, most)
-    return ~keys[keys >= 0] & _POSITION
-
-
-def _largest(scores: NDArray[np.float32], most: int) -> NDArray[np.int64]:
-    """Keys of the `most` largest of the last axis, largest first: below 0 for no score, else with the complement of
-    the score's position in the lower half.
-
-    The bits of floats from 0 up have their order, and whole numbers are sorted many times faster than positions.
-    """
-    keys = scores.view(np.int32).astype(np.int64)
-    keys <<= 32
-    keys -= np.arange(1, scores.shape[-1] + 1)
-    cut = keys.shape[-1] - most
-    if cut > 0:
-        keys = np.partition(keys, cut, axis=-1)[..., cut:]
-    keys.sort(axis=-1)
-    return keys[..., ::-1]
-
-
-def _spread(scores: NDArray[np.float32], count: int) -> tuple[float, float]:
-    """Mean and standard deviation of the scores of `count` products, of which all but these are 0."""
-    mean = float(scores.sum()) / count
-    return mean, max(float(scores @ scores) / count - mean * mean, 1e-12) ** 0.5

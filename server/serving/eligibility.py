@@ -35,7 +35,7 @@ class Eligibility:
         return allowed
 
     def native(self) -> Any:
-        """The `Allowed` of `native.h`, good as long as this object."""
+        """The `Allowed` of `native/interface.h`, good as long as this object."""
         in_category = NULL if self._in_category is None else pointer(self._in_category)
         price_min, price_max = (nan if border is None else border for border in (self._price_min, self._price_max))
         return ffi.new(_ALLOWED, (pointer(self._in_shop), in_category, pointer(self._price), price_min, price_max))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.serving.candidates import Pool, places_of
+from server.serving.candidates import Pool
 from server.serving.features import FEATURES
 from server.serving.learned import Learned
 from server.serving.pairs import Pairs
@@ -98,7 +98,7 @@ def _cited(
     without = scores[:, None] - np.float32(trust.weight) * costs
     ranked_by_trees = asked.again in learned.rankers
     if ranked_by_trees:  # a product that was never chosen is not brought back: all below it come up
-        inside, own = places_of(learned.places, rows, pool.seeds)
+        inside, own = _places_of(learned.places, rows, pool.seeds)
         without[own, inside.nonzero()[0]] = -np.inf
     ranking = (-without.T).argsort(axis=1, kind="stable")  # (s, k)
     places = np.empty_like(ranking)
@@ -126,7 +126,17 @@ def _links(learned: Learned, pairs: Pairs, pool: Pool, rows: NDArray[np.int32]) 
     """How loudly each product of the past speaks for each of the numbered `rows` by one kind of pairs, (k, s)."""
     count = len(pool.seeds)
     found, scores = pairs.of(pool.seeds.astype(np.intp), _WIDEST)  # (s, width)
-    inside, places = places_of(learned.places, rows, found)
+    inside, places = _places_of(learned.places, rows, found)
     cells = places * count + inside.nonzero()[0]
     faded = (scores * pool.fade[1][:, None])[inside]
     return np.bincount(cells, faded, len(rows) * count).reshape(len(rows), count).astype(np.float32)
+
+
+def _places_of(
+    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32] | NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Which of `some` rows are among the numbered `rows`, and the places of these."""
+    at = places[some]
+    inside = at < len(rows)
+    inside[inside] = rows[at[inside]] == some[inside]
+    return inside, at[inside]

@@ -1,7 +1,7 @@
 """Ranking: what several sources say about a product is added up, what may not be shown is left out, and a list is
 picked one by one, each time the best of what is not too like those already picked. The loudest source gives the reason.
 
-`native.c` does it; here is what it is told.
+`native` does it; here is what it is told.
 """
 
 import struct

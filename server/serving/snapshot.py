@@ -81,7 +81,7 @@ class Snapshot:
         self.vectors: NDArray[np.float32] = arrays.read(folder, "vectors")  # (n, d), unit norm or zero; d may be 0
         width = self.vectors.shape[1]
         labels = pointer(self.brand), pointer(self.category)
-        self.likeness = ffi.new("Likeness *", (pointer(self.vectors), *labels, width))  # for `native.c`
+        self.likeness = ffi.new("Likeness *", (pointer(self.vectors), *labels, width))  # for `native`
         self._nearest: Nearest | None = None
         self.learned = Learned.read(
             folder,

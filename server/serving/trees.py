@@ -1,4 +1,4 @@
-"""Boosted decision trees, scored by `native.c`, so that serving needs no tree library.
+"""Boosted decision trees, scored by `native`, so that serving needs no tree library.
 
 QuickScorer (Lucchese et al., SIGIR 2015): every test whose feature is above its threshold puts the leaves to its left
 out of reach; a candidate's leaf is the leftmost one that remains. `Trees.of` makes the tables, `score` reads them.
@@ -16,7 +16,7 @@ from server.serving import arrays
 from server.serving.native import ffi, lib, pointer
 
 MOST_LEAVES = 32
-MOST_FEATURES = 64  # of `native.c`
+MOST_FEATURES = 64  # of `native`
 _FILES = ("features", "thresholds", "masks", "leaves", "slopes")
 
 

@@ -61,7 +61,7 @@ class Candidates(NamedTuple):
         return self.rows
 
     def native(self, weight: float) -> tuple[Any, ...]:
-        """The `Source` of `native.h`."""
+        """The `Source` of `native/interface.h`."""
         return pointer(self.rows), pointer(self.scores), len(self.rows), 0, 0, 0, weight
 
 
@@ -85,7 +85,7 @@ class Linked(NamedTuple):
         return self.pairs.of(np.array(asked.seeds, dtype=np.intp), self.most)[0].ravel()
 
     def native(self, weight: float) -> tuple[Any, ...]:
-        """The `Source` of `native.h`."""
+        """The `Source` of `native/interface.h`."""
         pairs = self.pairs
         return pairs.address, NULL, pairs.width, self.most, self.scale, self.highest, weight
 

@@ -20,7 +20,7 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     learned = asked.live.snapshot.learned
     if learned is None or not len(asked.past):
         return None
-    pool = candidates.gather(learned, asked.past, np.array(asked.left_out, dtype=np.intp), again=asked.again)
+    pool = candidates.gather(learned, asked.past, np.array(asked.left_out, dtype=np.int32), again=asked.again)
     if not len(pool.rows):
         return None
     scores = _scores(learned, asked, pool)

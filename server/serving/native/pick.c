@@ -1,21 +1,16 @@
-/* The part of an answer that runs over many numbers: lists of candidates are added up, what may not be shown is left
- * out, and the best are picked one by one so that a list has variety; and the scores of decision trees.
- *
- * Plain C without state and without Python. `setup.py` builds it, `native.py` calls it.
- */
+/* A list: what sources found is added up, what may not be shown is left out, and the best are picked one by one so that
+ * the list has variety. */
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "native.h"
+#include "interface.h"
 
 enum {
-    SUMS = 16,     /* kept apart, so that a compiler adds them side by side */
-    LONGEST = 200, /* of what a list is picked from */
-    LANES = 8,     /* candidates whose trees are walked together */
-    FEATURES = 64  /* of a candidate, at most */
+    SUMS = 16,    /* kept apart, so that a compiler adds them side by side */
+    LONGEST = 200 /* of what a list is picked from */
 };
 
 static const float OFF = -10; /* is added to the value (0..1) of a near duplicate, or of what is over a cap */
@@ -176,33 +171,4 @@ int32_t vitrina_pick(const Source *sources, int32_t source_count, const int32_t 
     int32_t count = pick(likeness, wanted, best, found, picked);
     free(entries);
     return count;
-}
-
-/* QuickScorer (Lucchese et al., SIGIR 2015) tree by tree, for some candidates side by side: every test that goes right
- * takes the leaves to its left out of reach; the leftmost one that is left over is the candidate's. */
-static void walk(const Forest *forest, const float features[][LANES], double *sums) {
-    for (int32_t tree = 0; tree < forest->count; tree++) {
-        const int32_t *asked = forest->features + tree * forest->tests, *masks = forest->masks + tree * forest->tests;
-        const float *thresholds = forest->thresholds + tree * forest->tests;
-        const float *leaves = forest->leaves + tree * (forest->tests + 1);
-        int32_t left[LANES];
-        memset(left, -1, sizeof left);
-        for (int32_t test = 0; test < forest->tests; test++) {
-            const float *own = features[asked[test]];
-            for (int32_t i = 0; i < LANES; i++) left[i] &= masks[test] | -(int32_t)!(own[i] > thresholds[test]);
-        }
-        for (int32_t i = 0; i < LANES; i++) sums[i] += leaves[__builtin_ctz(left[i])];
-    }
-}
-
-void vitrina_trees(const Forest *forest, const float *features, int32_t count, float *scores) {
-    for (int32_t start = 0; start < count; start += LANES) {
-        float some[FEATURES][LANES] = {{0}};
-        double sums[LANES] = {0};
-        int32_t size = count - start < LANES ? count - start : LANES;
-        for (int32_t feature = 0; feature < forest->feature_count; feature++)
-            memcpy(some[feature], features + (int64_t)feature * count + start, size * sizeof(float));
-        walk(forest, some, sums);
-        for (int32_t i = 0; i < size; i++) scores[start + i] = (float)sums[i];
-    }
 }

@@ -1,4 +1,4 @@
-"""The compiled part of serving, `native.c`, as Python calls it; `setup.py` builds it when Vitrina is installed.
+"""The compiled part of serving, as Python calls it; `setup.py` builds it when Vitrina is installed.
 
 Its functions hold no state, so any thread may call them. Arrays are handed over by address: whoever calls keeps them
 alive.
@@ -15,7 +15,7 @@ _FILE = Path(__file__).with_name("libnative.so")
 _TYPES = {np.dtype(kind).char: name for kind, name in (("?", "uint8_t[]"), ("i4", "int32_t[]"), ("f4", "float[]"))}
 
 ffi: Any = FFI()
-ffi.cdef(Path(__file__).with_suffix(".h").read_text("utf-8"))
+ffi.cdef(_FILE.with_name("interface.h").read_text("utf-8"))
 NULL = ffi.NULL
 try:
     lib: Any = ffi.dlopen(str(_FILE))

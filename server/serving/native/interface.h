@@ -1,4 +1,4 @@
-/* What `native.c` offers, as `native.py` reads it too: declarations only. Rows are products. */
+/* What the compiled part of serving offers. Python reads these declarations, too. Rows are products. */
 
 /* What one source found: a list, or the lists of each seed in a table of pairs. */
 typedef struct {
@@ -52,3 +52,25 @@ int32_t vitrina_pick(const Source *sources, int32_t source_count, const int32_t 
 
 /* The sums of the trees' leaves for candidates with features (feature_count, count), into scores (count,). */
 void vitrina_trees(const Forest *forest, const float *features, int32_t count, float *scores);
+
+/* What the first stage goes by for one shopper. Tables are of pairs, (n, 2, width), as in Source. */
+typedef struct {
+    const int32_t *linear, *again, *words, *bought;  /* again: NULL where there is none */
+    int32_t linear_width, again_width, words_width, bought_width;
+    int32_t most_linear, most_words, most_bought;  /* entries of each seed's list that are heard; again as linear */
+    const int32_t *seeds;  /* (seed_count,), newest first, each once */
+    const float *fade;     /* (3, seed_count) */
+    int32_t seed_count, worded;                   /* worded: seeds whose words are compared */
+    const int32_t *near, *hot, *in_category;      /* lists without scores */
+    int32_t near_count, hot_count, category_count;
+    const int32_t *left_out;
+    int32_t left_out_count;
+    int32_t with_seeds;                           /* whether seeds may come themselves */
+    int32_t per_source, pool;                     /* entries of each source's list that count; candidates wanted */
+    float rank_offset;
+} Asked;
+
+/* The candidates, best first, and what is said of each, (9, pool): words of the newest seed, of any, again, bought,
+ * linear by each fading, strongest link, merged. `sums`: of linear by the second fading over all products, and of its
+ * squares. Gives the number of candidates; -1: no memory. */
+int32_t vitrina_gather(const Asked *asked, int32_t *rows, float *said, double *sums);
