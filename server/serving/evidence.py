@@ -3,7 +3,7 @@
 A reason names what the item would lose places without.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from server.serving.candidates import Pool
 from server.serving.features import FEATURES
 from server.serving.learned import Learned
+from server.serving.native import ffi, lib, pointer
 from server.serving.pairs import Pairs
 from server.serving.snapshot import Snapshot
 from server.serving.sources.asked import Asked
@@ -49,7 +50,7 @@ def of_rows(
     position = {seed: at for at, seed in enumerate(asked.seeds)}
     # a reranker looks at how often and when each product was chosen; links alone may leave the product itself unheard
     own = set(asked.past.rows.tolist()) if asked.again and asked.again in learned.rankers else set[int]()
-    popular = set(learned.hot[: len(learned.places) // _POPULAR_PART].tolist())
+    popular = set(learned.hot[: len(learned.category) // _POPULAR_PART].tolist())
     seeds = np.full(len(rows), -1, dtype=np.intp)
     reasons: list[str] = []
     for at, (row, voice) in enumerate(zip(rows.tolist(), cited, strict=True)):
@@ -89,54 +90,35 @@ def _cited(
 
     Asking the reranker again for each seed would take longer than the whole answer.
     """
-    learned.places[rows] = np.arange(len(rows))
-    costs, trust = _costs(learned, asked, pool, rows)  # (k, s)
-    count, seeds = costs.shape
-    if not costs.any():
-        return [-1] * count
-    total = costs.sum(axis=1, keepdims=True)
-    without = scores[:, None] - np.float32(trust.weight) * costs
-    ranked_by_trees = asked.again in learned.rankers
-    if ranked_by_trees:  # a product that was never chosen is not brought back: all below it come up
-        inside, own = _places_of(learned.places, rows, pool.seeds)
-        without[own, inside.nonzero()[0]] = -np.inf
-    ranking = (-without.T).argsort(axis=1, kind="stable")  # (s, k)
-    places = np.empty_like(ranking)
-    np.put_along_axis(places, ranking, np.broadcast_to(np.arange(count), (seeds, count)), axis=1)
-    lost = places.T - np.arange(count)[:, None]  # (k, s)
-    if not ranked_by_trees:  # where nothing else speaks for it, it would not be here
-        lost[costs >= np.float32(0.999) * total] = count
-    heard = (costs > 0) & (costs >= np.float32(trust.part) * total)
-    found = np.where(heard, lost + costs / (2 * costs.max()), -np.inf).argmax(axis=1)
-    at = np.arange(count)
-    return np.where(heard[at, found] & (lost[at, found] >= trust.places), found, -1).tolist()
+    pairs, slope, trust = _links(learned, asked, pool)
+    fade = pool.fade[1]
+    citing: tuple[Any, ...] = (
+        pairs.address,
+        pairs.width,
+        _WIDEST,
+        pointer(pool.seeds),
+        pointer(fade),
+        len(fade),
+        pointer(rows),
+        pointer(scores),
+        len(rows),
+        slope,
+        trust.weight,
+        trust.part,
+        trust.places,
+        asked.again in learned.rankers,
+    )
+    cited = ffi.new("int32_t[]", len(rows))
+    if lib.vitrina_cite(ffi.new("Citing *", citing), cited) < 0:
+        raise MemoryError
+    return list(cited)
 
 
-def _costs(learned: Learned, asked: Asked, pool: Pool, rows: NDArray[np.int32]) -> tuple[NDArray[np.float32], _Trust]:
-    """How much of each row's score each product of the past gives it by itself, (k, s), and how sure that is."""
+def _links(learned: Learned, asked: Asked, pool: Pool) -> tuple[Pairs, float, _Trust]:
+    """By which links each product of the past speaks, what they weigh in a row's score, and how sure that is."""
     trees = learned.rankers.get(asked.again)
     if trees is None:
         repeats = learned.again if asked.again else None
-        return _links(learned, repeats if repeats is not None else learned.linear, pool, rows), _LINEAR
-    slope = trees.slopes[_AGAIN] + trees.slopes[_LINEAR_Z] / np.float32(pool.spread[1])
-    return slope * _links(learned, learned.linear, pool, rows), _TREES[asked.again]
-
-
-def _links(learned: Learned, pairs: Pairs, pool: Pool, rows: NDArray[np.int32]) -> NDArray[np.float32]:
-    """How loudly each product of the past speaks for each of the numbered `rows` by one kind of pairs, (k, s)."""
-    count = len(pool.seeds)
-    found, scores = pairs.of(pool.seeds.astype(np.intp), _WIDEST)  # (s, width)
-    inside, places = _places_of(learned.places, rows, found)
-    cells = places * count + inside.nonzero()[0]
-    faded = (scores * pool.fade[1][:, None])[inside]
-    return np.bincount(cells, faded, len(rows) * count).reshape(len(rows), count).astype(np.float32)
-
-
-def _places_of(
-    places: NDArray[np.intp], rows: NDArray[np.int32], some: NDArray[np.int32] | NDArray[np.intp]
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Which of `some` rows are among the numbered `rows`, and the places of these."""
-    at = places[some]
-    inside = at < len(rows)
-    inside[inside] = rows[at[inside]] == some[inside]
-    return inside, at[inside]
+        return repeats if repeats is not None else learned.linear, 1.0, _LINEAR
+    slope = float(trees.slopes[_AGAIN]) + float(trees.slopes[_LINEAR_Z]) / pool.spread[1]
+    return learned.linear, slope, _TREES[asked.again]

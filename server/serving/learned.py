@@ -47,7 +47,7 @@ class LearnedFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Learned:
-    """The learned arrays of one snapshot, (n,) by row unless said otherwise. Used by one thread only."""
+    """The learned arrays of one snapshot, (n,) by row unless said otherwise."""
 
     asking: Asking
     linear: Pairs  # what comes next or is chosen too
@@ -65,13 +65,11 @@ class Learned:
     tower: ShopperTower | None
     near: Nearest | None  # searches `items`
     rankers: Mapping[bool, Trees] = field(default_factory=dict[bool, Trees])  # by whether known products may come
-    places: NDArray[np.intp] = field(init=False)  # (n,) scratch
     typical_link: np.float32 = field(init=False)  # the best entry of a typical product's linear row
 
     def __post_init__(self) -> None:
-        """Make room for numbering candidates, and see how large links are here."""
+        """See how large links are here."""
         count = len(self.category)
-        self.places = np.zeros(count, dtype=np.intp)
         sample = np.arange(0, count, max(1, count // _SAMPLED), dtype=np.intp)
         _, best = self.linear.of(sample, 1)
         best = best[best > 0]

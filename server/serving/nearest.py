@@ -22,6 +22,7 @@ class Nearest:
     def __init__(self, library: Any, index: Any, kind: str, effort: int) -> None:
         self._faiss, self._index = library, index
         self._kind, self._effort = kind, effort
+        self._of_all, _ = self._parameters(None)
 
     @classmethod
     def open(cls, path: Path, index: Index) -> "Nearest":
@@ -46,7 +47,7 @@ class Nearest:
 
         `query` is (d,); `allowed` (n,) leaves out every other row.
         """
-        parameters, held = self._parameters(allowed)
+        parameters, held = (self._of_all, None) if allowed is None else self._parameters(allowed)
         scores, rows = self._index.search(query.reshape(1, -1), most, params=parameters)
         del held  # kept alive until here: the index holds only a pointer to it
         found = rows[0] >= 0
@@ -54,8 +55,7 @@ class Nearest:
 
     def search_many(self, queries: NDArray[np.float32], most: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The same for queries (q, d): rows and scores (q, most), -1 where fewer were found."""
-        parameters, _ = self._parameters(None)
-        scores, rows = self._index.search(np.ascontiguousarray(queries), most, params=parameters)
+        scores, rows = self._index.search(np.ascontiguousarray(queries), most, params=self._of_all)
         return rows, scores
 
     def _parameters(self, allowed: NDArray[np.bool_] | None) -> tuple[Any, Any]:

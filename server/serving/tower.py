@@ -1,12 +1,13 @@
 """The shopper tower without torch: from a shopper's newest events to a vector among those of the products.
 
-The same transformer as `learning.two_tower`, read by numpy; only what the newest moment needs is worked out, so that a
+The same transformer as `learning.two_tower`, by `native`; only what the newest moment needs is worked out, so that a
 click moves the vector within the same request.
 """
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 
 from server.events.histories import Past
 from server.serving import arrays
+from server.serving.native import ffi, lib, pointer
 
 KINDS = (0.5, 0.95)  # borders of event weights: below viewed, then wished for or in the cart, above bought
 REACH = 20  # moments told apart by distance; what lies further back counts as this far
 _NAME = "tower"
-_EPSILON = 1e-5  # of torch's LayerNorm
 
 Weights = Mapping[str, NDArray[np.float32]]
 _Linear = tuple[NDArray[np.float32], NDArray[np.float32]]  # (d, e) and (e,)
@@ -55,97 +56,49 @@ class ShopperTower:
 
     def __init__(self, weights: Weights) -> None:
         self._length = int(weights["length"][0])
-        self._kinds, self._entry, self._exit = (
-            weights["shopper.kinds"],
-            _Norm(weights, "shopper.entry"),
-            _Norm(weights, "shopper.exit"),
-        )
         count = len({name.split(".")[2] for name in weights if name.startswith("shopper.layers.")})
-        self._layers = [_Layer(weights, f"shopper.layers.{number}.") for number in range(count)]
+        self._arrays: list[NDArray[np.float32]] = []  # that `native` has the addresses of
+        self._layers = ffi.new("Layer[]", [self._layer(weights, f"shopper.layers.{at}.") for at in range(count)])
+        dimensions = weights["shopper.kinds"].shape[1]
+        nearness = weights["shopper.layers.0.nearness"]  # (REACH, h)
+        shape = (count, dimensions, nearness.shape[1], len(weights["shopper.layers.0.inner.bias"]), len(nearness))
+        names = ("entry.weight", "entry.bias", "exit.weight", "exit.bias", "kinds")
+        addresses = [self._at(weights[f"shopper.{name}"]) for name in names]
+        borders = self._at(np.array(KINDS, dtype=np.float32))
+        self._tower = ffi.new("Tower *", (self._layers, *shape, *addresses, borders, len(KINDS) + 1))
+        self._dimensions = dimensions
 
     def vector(self, past: Past, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """The shopper's vector (d,), unit norm; zero for an empty past. `items` (n, d): those of the products."""
+        vector = np.zeros(self._dimensions, dtype=np.float32)
         if not len(past):
-            return np.zeros(items.shape[1], dtype=np.float32)
-        rows, moments, weights = (
-            past.rows[-self._length :],
-            past.moments[-self._length :],
-            past.weights[-self._length :],
+            return vector
+        window = [values[-self._length :] for values in (past.rows, past.moments, past.weights)]
+        read = ffi.new("Window *", (*map(pointer, window), len(window[0])))
+        if lib.vitrina_tower(self._tower, read, pointer(items), pointer(vector)) < 0:
+            raise MemoryError
+        return vector
+
+    def _layer(self, weights: Weights, name: str) -> tuple[Any, ...]:
+        """The `Layer` of `native/interface.h`."""
+        mix, mixed, inner, outer = (
+            (weights[f"{name}{part}.weight"].T, weights[f"{name}{part}.bias"])
+            for part in ("mix", "mixed", "inner", "outer")
         )
-        hidden = self._entry(items.take(rows, axis=0)) + self._kinds[_BORDERS.searchsorted(weights)]  # (t, d)
-        # how many moments lie between each event (asking, in rows) and each other; -1: it came later and is not seen
-        distances = np.minimum(np.maximum(moments - moments[:, None], -1), REACH - 1)  # (t, t)
-        newest = int(np.count_nonzero(moments == moments[-1]))
-        for number, layer in enumerate(self._layers):
-            asking = newest if number == len(self._layers) - 1 else len(rows)
-            hidden = layer(hidden, distances[-asking:])
-        summed = self._exit(hidden[-newest:]).sum(axis=0)
-        return (summed / max(float(np.linalg.norm(summed)), 1e-12)).astype(np.float32)
+        mix, inner = _after_norm(weights, f"{name}before_mix", mix), _after_norm(weights, f"{name}before_inner", inner)
+        steps = [tuple(map(self._at, step)) for step in (mix, mixed, inner, outer)]
+        return (*steps, self._at(weights[f"{name}nearness"]))
+
+    def _at(self, values: NDArray[np.float32]) -> Any:
+        """The address of values that stay where they are."""
+        self._arrays.append(np.ascontiguousarray(values, dtype=np.float32))
+        return pointer(self._arrays[-1])
 
 
-_BORDERS = np.array(KINDS, dtype=np.float32)
-
-
-class _Norm:
-    def __init__(self, weights: Weights, name: str) -> None:
-        self._gain, self._bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
-
-    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return _normed(values) * self._gain + self._bias
-
-    def into(self, linear: _Linear) -> _Linear:
-        """The linear step that this norm's gain and bias, and then `linear`, are together."""
-        steps, bias = linear
-        return np.ascontiguousarray(self._gain[:, None] * steps), self._bias @ steps + bias
-
-
-class _Layer:
-    def __init__(self, weights: Weights, name: str) -> None:
-        nearness = weights[f"{name}nearness"]  # (REACH, h)
-        unseen = np.full((1, nearness.shape[1]), -np.inf, dtype=np.float32)
-        self._nearness = np.concatenate([nearness, unseen])  # by distance, the last row for -1
-        self._heads = nearness.shape[1]
-        parts = ("mix", "mixed", "inner", "outer")
-        mix, self._mixed, inner, self._outer = (
-            (np.ascontiguousarray(weights[f"{name}{part}.weight"].T), weights[f"{name}{part}.bias"]) for part in parts
-        )
-        self._mix = _Norm(weights, f"{name}before_mix").into(mix)
-        self._inner = _Norm(weights, f"{name}before_inner").into(inner)
-        self._temperature = np.float32(math.sqrt(self._mixed[0].shape[0] / self._heads))
-
-    def __call__(self, hidden: NDArray[np.float32], distances: NDArray[np.int32]) -> NDArray[np.float32]:
-        """The outputs at the newest q events: hidden (t, d) and distances (q, t) to (q, d)."""
-        (length, width), asking = hidden.shape, len(distances)
-        split = _linear(_normed(hidden), self._mix).reshape(length, 3, self._heads, width // self._heads)
-        query, key, value = split.transpose(1, 2, 0, 3)  # (h, t, d / h) each
-        scores = query[:, -asking:] @ key.transpose(0, 2, 1)
-        scores /= self._temperature
-        scores += self._nearness[distances].transpose(2, 0, 1)
-        scores -= np.maximum.reduce(scores, axis=2, keepdims=True)
-        shares = np.exp(scores, out=scores)
-        shares /= np.add.reduce(shares, axis=2, keepdims=True)
-        mixed = (shares @ value).transpose(1, 0, 2).reshape(asking, width)
-        hidden = hidden[-asking:] + _linear(mixed, self._mixed)
-        return hidden + _linear(_gelu(_linear(_normed(hidden), self._inner)), self._outer)
-
-
-def _normed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each row with mean 0 and variance 1. Sums by `reduce`: for so few rows `mean` takes longer than all the rest."""
-    width = np.float32(values.shape[-1])
-    mean: NDArray[np.float32] = np.add.reduce(values, axis=-1, keepdims=True)
-    mean /= width
-    centred = values - mean
-    deviation: NDArray[np.float32] = np.add.reduce(centred * centred, axis=-1, keepdims=True)
-    deviation /= width
-    deviation += np.float32(_EPSILON)
-    centred /= np.sqrt(deviation, out=deviation)
-    return centred
-
-
-def _linear(values: NDArray[np.float32], weights: _Linear) -> NDArray[np.float32]:
-    steps = values @ weights[0]
-    steps += weights[1]
-    return steps
+def _after_norm(weights: Weights, name: str, step: _Linear) -> _Linear:
+    """The linear step that a norm's gain and bias, and then `step`, are together."""
+    (steps, bias), gain, shift = step, weights[f"{name}.weight"], weights[f"{name}.bias"]
+    return gain[:, None] * steps, shift @ steps + bias
 
 
 def _gelu(values: NDArray[np.float32]) -> NDArray[np.float32]:

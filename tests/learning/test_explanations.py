@@ -143,9 +143,8 @@ def _without(past: Past, row: int) -> Past:
 
 def _question(past: Past, pool: Pool) -> Asked:
     live: Any = None  # what put a row into a list does not depend on what is in stock
-    rows = pool.seeds.astype(np.intp)
-    weights = np.ones(len(rows), dtype=np.float32)
-    return Asked(live, rows.tolist(), rows, weights, 0, -1, past, np.unique(past.rows), again=False, limit=12)
+    seeds: list[int] = pool.seeds.tolist()
+    return Asked(live, seeds, [1.0] * len(seeds), 0, -1, past, past.rows.tolist(), again=False, limit=12)
 
 
 def _shoppers() -> list[Shopper]:

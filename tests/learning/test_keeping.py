@@ -67,7 +67,7 @@ def test_fingerprint_tells_every_byte_and_name(folder: Path) -> None:
 
 ARRAYS = [
     *(f"{name}.npy" for name in ("linear.starts", "linear.rows", "linear.scores", "towers", "tower")),
-    *(f"ranker.{part}.npy" for part in ("thresholds", "starts", "masks", "leaves")),
+    *(f"ranker.{part}.npy" for part in ("thresholds", "masks", "masks", "leaves")),
     "tower.json",
 ]
 

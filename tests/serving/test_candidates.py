@@ -100,7 +100,6 @@ def _check_words_and_vectors(learned: Learned, past: Past, pool: Pool, likeness:
 def test_nothing_is_remembered_from_one_question_to_the_next(
     shops: dict[str, Learned], name: str, before: Past, past: Past, left_out: NDArray[np.int32], again: bool
 ) -> None:
-    shops[name].places[:] = 0
     first = candidates.gather(shops[name], past, left_out, again=again)
     candidates.gather(shops[name], before, left_out, again=not again)
     second = candidates.gather(shops[name], past, left_out, again=again)

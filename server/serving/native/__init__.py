@@ -12,7 +12,8 @@ from cffi import FFI
 from numpy.typing import NDArray
 
 _FILE = Path(__file__).with_name("libnative.so")
-_TYPES = {np.dtype(kind).char: name for kind, name in (("?", "uint8_t[]"), ("i4", "int32_t[]"), ("f4", "float[]"))}
+_KINDS = (("?", "uint8_t[]"), ("i4", "int32_t[]"), ("l", "int64_t[]"), ("q", "int64_t[]"), ("f4", "float[]"))
+_TYPES = {np.dtype(kind).char: name for kind, name in _KINDS}
 
 ffi: Any = FFI()
 ffi.cdef(_FILE.with_name("interface.h").read_text("utf-8"))
@@ -26,6 +27,6 @@ except OSError as error:
 def pointer(values: NDArray[Any]) -> Any:
     """The address of an array's values, which stay alive as long as it does.
 
-    Raises `KeyError` or `ValueError` unless the array is contiguous, of bool, int32 or float32.
+    Raises `KeyError` or `ValueError` unless the array is contiguous, of bool, int32, int64 or float32.
     """
     return ffi.from_buffer(_TYPES[values.dtype.char], values)

@@ -74,3 +74,72 @@ typedef struct {
  * linear by each fading, strongest link, merged. `sums`: of linear by the second fading over all products, and of its
  * squares. Gives the number of candidates; -1: no memory. */
 int32_t vitrina_gather(const Asked *asked, int32_t *rows, float *said, double *sums);
+
+/* Candidates and what was said of them, (count,) each, see `candidates.py`; the products, (n,) each; and the past. */
+typedef struct {
+    const int32_t *rows;
+    const float *merged, *linear[3], *strongest, *again, *tower, *words[2], *bought;
+    float mean, deviation;  /* of linear[1] over all products */
+    int32_t count, product_count;
+    const float *trends, *age_days, *price;  /* trends: (4, n) */
+    const int32_t *category, *brand;
+    const int32_t *seeds;  /* (seed_count,), newest first */
+    const float *fade;     /* (seed_count,) */
+    const int32_t *past_rows, *past_moments;  /* (past_count,), oldest first */
+    const int64_t *past_times_ms;
+    int32_t seed_count, past_count;
+    double now_ms;
+    float never;  /* moments or days since what never happened */
+} Known;
+
+/* The features of all candidates, (features, count), in the order of `features.py`. */
+void vitrina_features(const Known *known, float *features);
+
+/* Which product of the past is cited for each of the listed rows. */
+typedef struct {
+    const int32_t *table;  /* of pairs, (n, 2, width) */
+    int32_t width, most;   /* most: entries of each seed's list that are looked at */
+    const int32_t *seeds;  /* (seed_count,) */
+    const float *fade;     /* (seed_count,) */
+    int32_t seed_count;
+    const int32_t *rows;   /* (count,), at most 256, each once */
+    const float *scores;   /* (count,) descending */
+    int32_t count;
+    float slope;           /* of the scores by what the table says */
+    float weight, part;    /* see `evidence.py` */
+    int32_t least;         /* places lost */
+    int32_t by_trees;
+} Citing;
+
+/* The position of the seed cited for each row, -1: none, (count,). Gives count; -1: no memory. */
+int32_t vitrina_cite(const Citing *citing, int32_t *seeds);
+
+/* A linear step: steps (in, out), in a multiple of four, and a bias (out,). */
+typedef struct {
+    const float *steps, *bias;
+} Step;
+
+/* One layer of a transformer. The norms before mix and inner are part of these. */
+typedef struct {
+    Step mix, mixed, inner, outer;
+    const float *nearness;  /* (reach, heads) */
+} Layer;
+
+typedef struct {
+    const Layer *layers;
+    int32_t layer_count, dimensions, heads, inner, reach;
+    const float *entry_gain, *entry_bias, *exit_gain, *exit_bias;  /* (dimensions,) */
+    const float *kinds;    /* (kind_count, dimensions) */
+    const float *borders;  /* (kind_count - 1,) between their weights */
+    int32_t kind_count;
+} Tower;
+
+/* Events, oldest first, (count,) each and at least one; moments: how many came after. */
+typedef struct {
+    const int32_t *rows, *moments;
+    const float *weights;
+    int32_t count;
+} Window;
+
+/* A shopper's vector (dimensions,), unit norm; `items` (n, dimensions). Gives 0; -1: no memory. */
+int32_t vitrina_tower(const Tower *tower, const Window *window, const float *items, float *vector);

@@ -4,13 +4,7 @@
 #include <string.h>
 
 #include "interface.h"
-
-/* Compiled twice, and the processor at hand takes what it can: eight numbers at once, or four. */
-#if defined(__x86_64__) && defined(__linux__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
+#include "wide.h"
 
 enum {
     LANES = 8,    /* candidates whose trees are walked together */
