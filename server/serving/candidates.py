@@ -4,7 +4,7 @@ Models answer with short lists, so the work grows with these and not with the ca
 ranks (Cormack, Clarke and Büttcher, SIGIR 2009), which needs no common scale.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,35 +69,35 @@ def _told(
     """The candidates' rows (k,), what is said of each (9, k), and the `spread` of `Pool`."""
     linear, repeats = learned.linear, learned.again if again else None
     in_category = _in_category(learned, seeds)
-    asked: tuple[Any, ...] = (
-        linear.address,
-        repeats.address if repeats is not None else NULL,
-        learned.words.address,
-        learned.bought.address,
-        linear.width,
-        repeats.width if repeats is not None else 0,
-        learned.words.width,
-        learned.bought.width,
-        min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1]),
-        NEAR_WORDS,
-        NEAR_BOUGHT,
-        pointer(seeds),
-        pointer(fade),
-        len(seeds),
-        _ALIKE_HISTORY,
-        pointer(near),
-        pointer(learned.hot),
-        pointer(in_category),
-        len(near),
-        len(learned.hot),
-        len(in_category),
-        pointer(left_out),
-        len(left_out),
-        again,
-        _PER_SOURCE,
-        POOL,
-        _RANK_OFFSET,
-    )
+    asked = {
+        "linear": linear.address,
+        "linear_width": linear.width,
+        "most_linear": min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1]),
+        "again": repeats.address if repeats is not None else NULL,
+        "again_width": repeats.width if repeats is not None else 0,
+        "words": learned.words.address,
+        "words_width": learned.words.width,
+        "most_words": NEAR_WORDS,
+        "worded": _ALIKE_HISTORY,
+        "bought": learned.bought.address,
+        "bought_width": learned.bought.width,
+        "most_bought": NEAR_BOUGHT,
+        "seeds": pointer(seeds),
+        "fade": pointer(fade),
+        "seed_count": len(seeds),
+        "near": pointer(near),
+        "near_count": len(near),
+        "hot": pointer(learned.hot),
+        "hot_count": len(learned.hot),
+        "in_category": pointer(in_category),
+        "category_count": len(in_category),
+        "left_out": pointer(left_out),
+        "left_out_count": len(left_out),
+        "with_seeds": again,
+        "per_source": _PER_SOURCE,
+        "pool": POOL,
+        "rank_offset": _RANK_OFFSET,
+    }
     rows, said = np.empty(POOL, dtype=np.int32), np.empty((_SAID, POOL), dtype=np.float32)
     sums = ffi.new(_SPREAD)
     count = lib.vitrina_gather(ffi.new(_ASKED, asked), pointer(rows), pointer(said), sums)

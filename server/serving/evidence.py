@@ -3,7 +3,7 @@
 A reason names what the item would lose places without.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,23 +91,22 @@ def _cited(
     Asking the reranker again for each seed would take longer than the whole answer.
     """
     pairs, slope, trust = _links(learned, asked, pool)
-    fade = pool.fade[1]
-    citing: tuple[Any, ...] = (
-        pairs.address,
-        pairs.width,
-        _WIDEST,
-        pointer(pool.seeds),
-        pointer(fade),
-        len(fade),
-        pointer(rows),
-        pointer(scores),
-        len(rows),
-        slope,
-        trust.weight,
-        trust.part,
-        trust.places,
-        asked.again in learned.rankers,
-    )
+    citing = {
+        "table": pairs.address,
+        "width": pairs.width,
+        "most": _WIDEST,
+        "seeds": pointer(pool.seeds),
+        "fade": pointer(pool.fade[1]),
+        "seed_count": len(pool.seeds),
+        "rows": pointer(rows),
+        "scores": pointer(scores),
+        "count": len(rows),
+        "slope": slope,
+        "weight": trust.weight,
+        "part": trust.part,
+        "least": trust.places,
+        "by_trees": asked.again in learned.rankers,
+    }
     cited = ffi.new("int32_t[]", len(rows))
     if lib.vitrina_cite(ffi.new("Citing *", citing), cited) < 0:
         raise MemoryError

@@ -2,8 +2,6 @@
 that it is never asked about something it was taught differently. `native` works it out.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,20 +54,34 @@ _LONG_AGO = 10_000.0  # moments or days since something that never happened
 
 def features(learned: Learned, past: Past, pool: Pool, now_ms: int) -> NDArray[np.float32]:
     """The features of the pool's candidates, (k, len(FEATURES)) float32, no NaN."""
-    said = (pool.merged, pool.linear, pool.strongest, pool.again, pool.tower, pool.words, pool.bought)
-    known: tuple[Any, ...] = (
-        pointer(pool.rows),
-        *([pointer(row) for row in one] if one.ndim == 2 else pointer(one) for one in said),
-        *pool.spread,
-        len(pool.rows),
-        len(learned.category),
-        *map(pointer, (learned.trends, learned.age_days, learned.price, learned.category, learned.brand)),
-        *map(pointer, (pool.seeds, pool.fade[1], past.rows, past.moments, past.times_ms)),
-        len(pool.seeds),
-        len(past),
-        now_ms,
-        _LONG_AGO,
-    )
+    known = {
+        "rows": pointer(pool.rows),
+        "count": len(pool.rows),
+        "merged": pointer(pool.merged),
+        "linear": list(map(pointer, pool.linear)),
+        "mean": pool.spread[0],
+        "deviation": pool.spread[1],
+        "strongest": pointer(pool.strongest),
+        "again": pointer(pool.again),
+        "tower": pointer(pool.tower),
+        "words": list(map(pointer, pool.words)),
+        "bought": pointer(pool.bought),
+        "product_count": len(learned.category),
+        "trends": pointer(learned.trends),
+        "age_days": pointer(learned.age_days),
+        "price": pointer(learned.price),
+        "category": pointer(learned.category),
+        "brand": pointer(learned.brand),
+        "seeds": pointer(pool.seeds),
+        "fade": pointer(pool.fade[1]),
+        "seed_count": len(pool.seeds),
+        "past_rows": pointer(past.rows),
+        "past_moments": pointer(past.moments),
+        "past_times_ms": pointer(past.times_ms),
+        "past_count": len(past),
+        "now_ms": now_ms,
+        "never": _LONG_AGO,
+    }
     by_feature = np.empty((len(FEATURES), len(pool.rows)), dtype=np.float32)
     lib.vitrina_features(ffi.new("Known *", known), pointer(by_feature))
     return by_feature.T

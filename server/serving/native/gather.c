@@ -195,12 +195,12 @@ int32_t vitrina_gather(const Asked *asked, int32_t *rows, float *said, double *s
     size_t most = per_seed * asked->seed_count + asked->near_count + asked->hot_count + asked->category_count;
     size_t room = 64;
     while (room < 2 * most) room *= 2; /* at most half full, so that places are found soon */
-    Candidate *candidates = malloc(most * (sizeof(Candidate) + sizeof(uint64_t)) + room * sizeof(int32_t) + 8);
-    if (!candidates) return -1;
-    uint64_t *keys = (uint64_t *)(candidates + most);
-    Pool pool = {candidates, (int32_t *)(keys + most), keys, 0, (uint32_t)room - 1};
+    uint64_t *keys = malloc(most * (sizeof(uint64_t) + sizeof(Candidate)) + room * sizeof(int32_t));
+    if (!keys) return -1;
+    Candidate *candidates = (Candidate *)(keys + most);
+    Pool pool = {candidates, (int32_t *)(candidates + most), keys, 0, (uint32_t)room - 1};
     memset(pool.places, -1, room * sizeof(int32_t));
     int32_t count = gather(&pool, asked, rows, said, sums);
-    free(candidates);
+    free(keys);
     return count;
 }
