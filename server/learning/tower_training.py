@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from server.events.histories import Histories
 from server.learning import tower_batches, tower_peers
 from server.learning.cases import Cases
+from server.learning.sampled_softmax import sampled_softmax
 from server.learning.tower_batches import Batch, Sampler
 from server.learning.tower_judge import Judge
 from server.learning.tower_table import Table
@@ -132,11 +133,9 @@ class _Training:
             own = own * (torch.rand(len(own), 1) >= self._settings.id_dropout).float()
         vectors = self._towers.items(own, self._content_of(batch.items))  # (u, d)
         shoppers = self._towers.shoppers(vectors, batch.inputs)  # (q, d)
-        logits = (shoppers * self._towers.scale) @ vectors[: len(batch.log_chances)].T  # (q, c)
-        logits = logits - torch.from_numpy(batch.log_chances)
-        queries, wanted = torch.from_numpy(batch.pair_queries), torch.from_numpy(batch.pair_candidates)
-        weights = torch.from_numpy(batch.pair_weights)
-        return (weights * (logits.logsumexp(1)[queries] - logits[queries, wanted])).sum() / weights.sum()
+        log_chances, queries, wanted, weights = map(torch.from_numpy, batch[2:])
+        candidates = vectors[: len(log_chances)]
+        return sampled_softmax(shoppers * self._towers.scale, candidates, log_chances, queries, wanted, weights)
 
     @torch.inference_mode()
     def _items(self) -> Tensor:

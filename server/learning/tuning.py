@@ -17,7 +17,7 @@ from scipy import sparse
 from server.events.histories import Histories, Past
 from server.learning import linear, pictures
 from server.learning.cases import Cases
-from server.learning.linear import Settings
+from server.learning.linear import Settings, Statistics
 from server.serving.candidates import seeds_of
 from server.serving.pairs import Lists
 
@@ -66,14 +66,15 @@ def tune(
         images = images[_chosen_most(histories, count)] if images is not None else None
         histories, terms, validation = _most_chosen(histories, terms, validation)
     validation = validation.take(_sample(len(validation)))
-    best = _worth(histories, terms, images, validation, start, mask_known)
+    counted = linear.statistics(histories, len(terms.indptr) - 1, start.fading_taught)  # the same for all tries
+    best = _worth(counted, terms, images, validation, start, mask_known)
     for number, (name, value) in enumerate(tries):
         if progress is not None:
             progress(number, len(tries))
         settings = msgspec.structs.replace(best.settings, **{name: value})
         if settings == best.settings:
             continue
-        found = _worth(histories, terms, images, validation, settings, mask_known)
+        found = _worth(counted, terms, images, validation, settings, mask_known)
         best = found if found.ndcg > best.ndcg else best
     return best
 
@@ -83,7 +84,7 @@ def _sample(count: int) -> NDArray[np.intp]:
 
 
 def _worth(
-    histories: Histories,
+    counted: Statistics,
     terms: sparse.csr_array,
     images: NDArray[np.float32] | None,
     validation: Cases,
@@ -91,9 +92,7 @@ def _worth(
     mask_known: bool,
 ) -> Tuned:
     """The best that these settings reach with any fading of the question, which costs no new solution."""
-    count = len(terms.indptr) - 1
-    counted = linear.statistics(histories, count, settings.fading_taught)
-    solution = matrix_of(linear.solve(counted, terms, settings, images=images).discover, count)
+    solution = matrix_of(linear.solve(counted, terms, settings, images=images).discover, len(terms.indptr) - 1)
     found: list[tuple[float, float]] = []
     for fading in _FADINGS:
         scores = scores_of(solution, validation.pasts, fading)
@@ -119,17 +118,21 @@ def scores_of(matrix: Any, pasts: list[Past], fading: float) -> Any:
 def ndcg(scores: Any, cases: Cases, mask_known: bool, k: int = 10) -> float:
     """The mean NDCG@k of sparse scores (c, n); fast, for comparing settings. The gate measures more carefully."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
-    total = 0.0
+    total, is_known, is_wanted = 0.0, *(np.zeros(scores.shape[1], dtype=np.bool_) for _ in range(2))
     for at in range(len(cases)):
         part = slice(scores.indptr[at], scores.indptr[at + 1])
         rows, values = scores.indices[part], scores.data[part]
         if mask_known:
-            kept = ~np.isin(rows, cases.known[at])
+            is_known[cases.known[at]] = True
+            kept = ~is_known[rows]
             rows, values = rows[kept], values[kept]
+            is_known[cases.known[at]] = False
         if len(rows) > k:
             top = np.argpartition(values, len(values) - k)[-k:]
             rows, values = rows[top], values[top]
-        hits = np.isin(rows[np.argsort(-values, kind="stable")], cases.targets[at])
+        is_wanted[cases.targets[at]] = True
+        hits = is_wanted[rows[np.argsort(-values, kind="stable")]]
+        is_wanted[cases.targets[at]] = False
         total += float(discounts[: len(hits)] @ hits) / float(discounts[: min(k, len(cases.targets[at]))].sum())
     return total / max(len(cases), 1)
 
