@@ -100,7 +100,8 @@ class ShopperTower(nn.Module):
     def forward(self, vectors: Tensor, kinds: Tensor, moments: Tensor, real: Tensor) -> Tensor:
         """(b, t, d) float32 vectors of events, their kinds, moments and whether they are no padding, to (b, t, d)."""
         hidden = self.entry(vectors) + F.embedding(kinds, self.kinds)
-        hidden = F.dropout(hidden, self.dropout, self.training)
+        if self.training:
+            hidden = dropped(hidden, self.dropout)
         distances = moments[:, :, None] - moments[:, None, :]  # (b, t, t), from event to event before it
         hidden_from = (distances < 0) | ~real[:, None, :]
         distances = distances.clamp(0, REACH - 1)
@@ -134,7 +135,18 @@ class _Layer(nn.Module):
         return hidden + self._drop(self.outer(self._drop(inner)))
 
     def _drop(self, values: Tensor) -> Tensor:
-        return F.dropout(values, self.dropout, self.training)
+        return dropped(values, self.dropout) if self.training else values
+
+
+def dropped(values: Tensor, share: float) -> Tensor:
+    """Values of which a share (in 256ths) is 0, and the others larger by as much (dropout).
+
+    One random number serves eight values: torch's own, which draws for each, takes four times as long.
+    """
+    lost = round(share * 256)
+    words = torch.empty((values.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    kept = words.view(torch.uint8)[: values.numel()].view(values.shape) >= lost
+    return values * (kept.to(values.dtype) * (256 / (256 - lost)))
 
 
 class Towers(nn.Module):

@@ -66,6 +66,7 @@ def forged(number: int, shopper: str, **more: Any) -> dict[str, Any]:
     return {"type": "purchase", "event_id": f"forged-{number}", "shopper_id": shopper, "items": items, **more}
 
 
+@pytest.mark.usefixtures("owner")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("guise", "quiet_days"),
