@@ -6,6 +6,7 @@ Pure ASGI: it costs a request some microseconds, where a stack of ordinary middl
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import count
 from time import perf_counter
 
@@ -74,7 +75,13 @@ class Front:
         # one's own machine without a proxy in front: everybody has the same address, and is oneself
         self._is_at_home = not services.settings.public_url
         by_tls = services.settings.base_url.startswith("https://")
-        self._guards = (*_GUARDS, _ONLY_BY_TLS) if by_tls else _GUARDS
+        guards = (*_GUARDS, _ONLY_BY_TLS) if by_tls else _GUARDS
+
+        @lru_cache(maxsize=256)  # answers have few shapes
+        def beside(given: tuple[bytes, ...]) -> RawHeaders:
+            return tuple(guard for guard in guards if guard[0] not in given)
+
+        self._guards_beside = beside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, and see to it that it is answered and recorded."""
@@ -88,9 +95,9 @@ class Front:
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
-                given = {name for name, _ in message["headers"]}
-                guards = [guard for guard in self._guards if guard[0] not in given]
-                message["headers"] = [*message["headers"], *trace.extra, own, *guards]
+                headers = message["headers"]
+                guards = self._guards_beside(tuple([name for name, _ in headers]))
+                message["headers"] = [*headers, *trace.extra, own, *guards]
             await send(message)
 
         try:

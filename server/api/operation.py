@@ -223,10 +223,12 @@ def _rendered(answer: AnyAnswer) -> Rendered:
     if not isinstance(answer, Answer):
         return Rendered(200, _JSON_HEADERS, _json.encode(answer))
     own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    taken = {name for name, _ in own}
-    headers = (*(pair for pair in _JSON_HEADERS if pair[0] not in taken), *own)
     if answer.body is None:
         return Rendered(answer.status, (*own, _JSON_HEADERS[1]), b"")
+    headers = _JSON_HEADERS
+    if own:
+        taken = {name for name, _ in own}
+        headers = (*(pair for pair in _JSON_HEADERS if pair[0] not in taken), *own)
     body = answer.body if isinstance(answer.body, bytes) else _json.encode(answer.body)
     return Rendered(answer.status, headers, body)
 

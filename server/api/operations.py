@@ -107,6 +107,7 @@ async def figures(call: Call) -> Response:
     if not _may_see_figures(call):
         detail = "Send `Authorization: Bearer …` with the token that the operator set as VITRINA_METRICS_TOKEN."
         raise Problem(401, "Figures are for the operator", detail, headers=[("www-authenticate", "Bearer")])
+    metrics.settle()
     body = await asyncio.to_thread(metrics.render)
     return Response(body, media_type=metrics.CONTENT_TYPE, headers={"cache-control": "no-store"})
 
