@@ -36,8 +36,7 @@ _waiting: list[tuple[str, str, int, float, str]] = []  # requests that the metri
 def observe(method: str, route: str, status: int, seconds: float, shop_id: str = "") -> None:
     """Count one request. `shop_id` is empty where no shop is meant, or nobody knows which.
 
-    The metrics hear of many at once: by themselves each would take a request three times as long, for it finds nothing
-    of theirs in the processor's cache.
+    The metrics hear of many at once, so that a shop's requests of a moment are one step of its counter.
     """
     if not _waiting:
         asyncio.get_running_loop().call_later(_TOLD_WITHIN_S, settle)

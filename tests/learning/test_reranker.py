@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.learning import pipeline, reranker
+from server.learning import pipeline, reranker, tuning
 from server.learning.cases import leave_last_out
 from server.learning.evaluation import evaluate
 from server.learning.pipeline import Options, Trained, shows_again
@@ -75,6 +75,19 @@ def test_same_seed_grows_the_same_trees(model: tuple[Trained, Learned]) -> None:
         for _ in range(2)
     ]
     assert texts[0] == texts[1]
+
+
+def test_stages_taught_side_by_side_are_those_taught_one_after_the_other() -> None:
+    (alone, _), (beside, _), (again, _) = fitted(), fitted(threads=2), fitted(threads=2)
+    assert alone.towers is not None
+    assert beside.towers is not None
+    assert again.towers is not None
+    assert np.array_equal(beside.towers.items, alone.towers.items)
+    one, other = (tuning.matrix_of(trained.solution.discover, COUNT).toarray() for trained in (beside, alone))
+    assert one == pytest.approx(other, abs=1e-5), "libraries add up in another order with more threads"
+    assert np.array_equal(again.towers.items, beside.towers.items)
+    for part, same in zip(again.solution.discover, beside.solution.discover, strict=True):
+        assert np.array_equal(part, same)
 
 
 def test_two_stages_are_kept_as_they_find_more_and_serve_what_was_judged(model: tuple[Trained, Learned]) -> None:

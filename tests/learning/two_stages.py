@@ -33,10 +33,11 @@ def cut(shoppers: int = 500) -> tuple[Histories, Cases, Cases]:
     return train, validation, test
 
 
-def fitted(seed: int = 0, *, towers: bool = True, shoppers: int = 500) -> tuple[Trained, Learned]:
+def fitted(seed: int = 0, *, towers: bool = True, shoppers: int = 500, threads: int = 1) -> tuple[Trained, Learned]:
     """The whole pipeline but for the search for settings."""
     train, validation, _ = cut(shoppers)
-    return pipeline.fit(train, validation, train, goods(), Options(seed=seed, tuned=False, towers=towers))
+    options = Options(seed=seed, tuned=False, towers=towers, threads=threads)
+    return pipeline.fit(train, validation, train, goods(), options)
 
 
 def facts_of(trained: Trained) -> Facts:
