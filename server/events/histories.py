@@ -1,13 +1,12 @@
 """Events as interest: what weighs how much, what undoes what, what was bought together. The one place that training
 and serving share, so that a model meets the shoppers it was taught on.
 
-`interest` and `past_of` read one shopper's recent events for the next answer; `load` reads a whole shop's for learning,
-and `past_at` cuts from that what a model would have seen of a shopper at some moment.
+`load` reads a whole shop's events for learning, and `past_at` cuts from that what a model would have seen of a shopper
+at some moment. For the next answer `serving.interest` reads the recent events of one shopper, by the same rules.
 """
 
-import math
 from array import array
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.events import voices
-from server.events.recents import MOST, Recent
+from server.events.recents import MOST
 from server.shops.models import Shop
 from server.storage import database
 
@@ -28,95 +27,22 @@ WEIGHTS = {
     "select_item": 0.3,
 }
 # What takes an earlier event on the same item back.
-_UNDOES = {
+UNDOES = {
     "remove_from_wishlist": frozenset(("add_to_wishlist",)),
     "remove_from_cart": frozenset(("add_to_cart",)),
     "refund": frozenset(("purchase",)),
     "not_interested": frozenset(WEIGHTS),
 }
-_BECAUSE = {
-    "add_to_wishlist": "because-liked",
-    "purchase": "because-bought",
-    "view_item": "because-viewed",
-    "select_item": "because-viewed",
-    "add_to_cart": "",
-}
-_TAKEN = frozenset(("add_to_cart", "purchase"))
-MOST_SEEDS = 24  # on the gift shop's next baskets 24 find a sixth more than 12, and 50 no more
-FADING_STEPS = 4.0  # an event counts 1/e after that many later moments of the same shopper
-_FADED = [math.exp(-step / FADING_STEPS) for step in range(MOST)]
-LATELY_MS = 30 * 24 * 3600 * 1000  # what was bought or put in the cart since then is not shown again
+KINDS = (*WEIGHTS, *UNDOES)  # those that say something first
 SESSION_GAP_MS = 30 * 60 * 1000  # a pause after which a visit is a new one, as web analytics has it
-_KINDS = (*WEIGHTS, *_UNDOES)  # those that say something first
-_NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS)}
+_NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _ROWS_AT_ONCE = 20_000
 _CHUNK = f"""
 SELECT id, time_ms, type, item_id, shopper_id, session_id, transaction_id, event_id, source FROM events
 WHERE shop_id = {{}} AND (time_ms, id) > ({{}}, {{}}) AND item_id IS NOT NULL
-    AND type IN ({", ".join(f"'{kind}'" for kind in (*WEIGHTS, *_UNDOES))})
+    AND type IN ({", ".join(f"'{kind}'" for kind in KINDS)})
 ORDER BY time_ms, id LIMIT {{}}
 """  # noqa: S608 (names of our own)
-
-
-# One item that shows what a shopper likes: its id, a weight in 0..1, and the code of the reason it gives, or "". A
-# plain tuple, as every request makes two dozen of them.
-Seed = tuple[str, float, str]
-
-
-class Interest(NamedTuple):
-    """What recent events say. `seeds`: strongest first; `never`: ids not to show; `known`: ids to show only last."""
-
-    seeds: Sequence[Seed]
-    never: Collection[str]
-    known: Collection[str]
-
-
-def interest(recents: Sequence[Recent], now_ms: int, lately_ms: int = LATELY_MS) -> Interest:
-    """The interest of one shopper, from events newest first. What was taken within `lately_ms` is not to be shown."""
-    stand, never = _still_standing(recents)
-    weights: dict[str, float] = {}  # item id: weight of its strongest event
-    kinds: dict[str, str] = {}  # and that event's type
-    step, moment, faded = -1, -1, 1.0
-    for recent in stand:
-        if recent.time_ms != moment:
-            step, moment = step + 1, recent.time_ms  # lines of one order are one moment
-            faded = _FADED[step]
-            if len(weights) >= MOST_SEEDS and faded < sorted(weights.values(), reverse=True)[MOST_SEEDS - 1]:
-                break  # whatever is older is too faint to be a seed
-        item_id, kind = recent.item_id, recent.type
-        weight = WEIGHTS[kind] * faded
-        if weight > weights.get(item_id, 0.0):
-            weights[item_id], kinds[item_id] = weight, kind
-    for recent in stand:
-        if recent.time_ms <= now_ms - lately_ms:
-            break
-        if recent.type in _TAKEN:
-            never.add(recent.item_id)
-    strongest = sorted(weights, key=weights.__getitem__, reverse=True)[:MOST_SEEDS]
-    seeds = [(item_id, weights[item_id], _BECAUSE[kinds[item_id]]) for item_id in strongest]
-    return Interest(seeds, never, dict.fromkeys([recent.item_id for recent in stand]))
-
-
-def _still_standing(recents: Sequence[Recent]) -> tuple[Sequence[Recent], set[str]]:
-    """Those of the events, newest first, that say something about interest and were not taken back later, and the ids
-    of what the shopper does not want to see and did not come back to.
-    """
-    if WEIGHTS.keys() >= {recent.type for recent in recents}:  # nothing was taken back
-        return recents, set()
-    undone: dict[str, set[str]] = {}
-    stand: list[Recent] = []
-    chosen: set[str] = set()
-    unwanted: set[str] = set()
-    for recent in recents:
-        item_id, kind = recent.item_id, recent.type
-        if kind not in WEIGHTS:
-            undone.setdefault(item_id, set()).update(_UNDOES.get(kind, ()))
-            if kind == "not_interested" and item_id not in chosen:
-                unwanted.add(item_id)
-        elif kind not in undone.get(item_id, ()):
-            stand.append(recent)
-            chosen.add(item_id)
-    return stand, unwanted
 
 
 class Past(NamedTuple):
@@ -144,30 +70,10 @@ NO_PAST = Past(
 )
 
 
-def past_of(recents: Sequence[Recent], row_of: Callable[[str], int]) -> Past:
-    """The past of one shopper from recent events, newest first; `row_of` gives -1 for an unknown item."""
-    rows: list[int] = []
-    weights: list[float] = []
-    bought: list[bool] = []
-    times: list[int] = []
-    for recent in _still_standing(recents)[0]:
-        row = row_of(recent.item_id)
-        if row >= 0:
-            rows.append(row)
-            weights.append(WEIGHTS[recent.type])
-            bought.append(recent.type == "purchase")
-            times.append(recent.time_ms)
-    return _past(
-        np.array(rows[::-1], dtype=np.int32),
-        np.array(weights[::-1], dtype=np.float32),
-        np.array(bought[::-1], dtype=np.bool_),
-        np.array(times[::-1], dtype=np.int64),
-    )
-
-
-def _past(
+def past(
     rows: NDArray[np.int32], weights: NDArray[np.float32], bought: NDArray[np.bool_], times_ms: NDArray[np.int64]
 ) -> Past:
+    """The past that events make up, (k,) each, oldest first."""
     moments = np.zeros(len(rows), dtype=np.int32)
     np.cumsum(times_ms[1:] != times_ms[:-1], out=moments[1:])
     return Past(rows, moments[-1:] - moments if len(rows) else moments, weights, bought, times_ms)
@@ -212,7 +118,7 @@ class Histories:
 def past_at(histories: Histories, positions: NDArray[np.intp]) -> Past:
     """The past that the events at `positions` make up: those of one shopper, oldest first. The newest `MOST` count."""
     kept = positions[-MOST:]
-    return _past(histories.rows[kept], histories.weights[kept], histories.baskets[kept] >= 0, histories.times_ms[kept])
+    return past(histories.rows[kept], histories.weights[kept], histories.baskets[kept] >= 0, histories.times_ms[kept])
 
 
 class _Codes(dict[str, int]):
@@ -270,7 +176,7 @@ def _histories(
     times_ms: NDArray[np.int64],
     sources: NDArray[np.int64],
 ) -> Histories:
-    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in _KINDS], dtype=np.float32)[kinds]
+    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in KINDS], dtype=np.float32)[kinds]
     stands = _standing(rows, shoppers, kinds)
     stands[stands] = voices.heard(sources[stands], shoppers[stands], rows[stands], weights[stands])
     until_ms = voices.heard_until(sources[stands], shoppers[stands], times_ms[stands])
@@ -283,7 +189,7 @@ def _standing(rows: NDArray[np.int32], shoppers: NDArray[np.int32], kinds: NDArr
     """Which events, in the order of time, say something about interest and were not taken back later, (n,) bool."""
     stands = kinds < len(WEIGHTS)
     pairs = shoppers.astype(np.int64) * (int(rows.max(initial=0)) + 1) + rows
-    for undo, undone in _UNDOES.items():
+    for undo, undone in UNDOES.items():
         takes_back = np.flatnonzero(kinds == _NUMBER_OF[undo])
         if not len(takes_back):
             continue

@@ -103,7 +103,15 @@ class Recents:
         self._payer: asyncio.Task[None] | None = None
 
     async def of(self, shop_id: str, shopper_id: str | None, session_id: str | None) -> tuple[Recent, ...]:
-        """What this shopper and this session did last, newest first, at most `MOST`; one round trip unless unknown."""
+        """What this shopper and this session did last, newest first, at most `MOST`."""
+        found = [recent for log in await self.logs_of(shop_id, shopper_id, session_id) for recent in read(log)]
+        found.sort(key=_by_time)  # stable: of two things done at the same time the one that came in later is last
+        return tuple(list(dict.fromkeys(found))[: -MOST - 1 : -1])  # an event that names both is in both
+
+    async def logs_of(self, shop_id: str, shopper_id: str | None, session_id: str | None) -> tuple[bytes, ...]:
+        """The same as it is kept, a log of each: a head, then the lines in the order in which they came; see `read`.
+        One round trip unless unknown.
+        """
         identities = [
             Identity(shop_id, column, identity)
             for column, identity in (("shopper_id", shopper_id), ("session_id", session_id))
@@ -117,15 +125,15 @@ class Recents:
         except FAILURES as error:
             self._failed(error)
             return ()
-        recents: list[Recent] = []
-        for identity, value in zip(identities, stored, strict=True):
-            known = _read(value, generation or b"0")
-            recents += known if known is not None else await self._rebuild(identity, value, generation or b"0")
-        # the sort is stable: of two things done at the same time the one that came in later is first
-        recents.sort(key=_by_time)  # stable: of two things done at the same time the one that came in later is last
-        if len(identities) > 1:
-            recents = list(dict.fromkeys(recents))  # an event that names both is in both
-        return tuple(recents[: -MOST - 1 : -1])
+        head = b"c" + (generation or b"0") + b"\n"
+        return tuple(
+            [
+                value
+                if value is not None and value.startswith(head)
+                else await self._rebuild(identity, value, generation or b"0")
+                for identity, value in zip(identities, stored, strict=True)
+            ]
+        )
 
     async def remember(self, rows: Iterable[tuple[str, EventRow]]) -> None:
         """Add events, each with its shop's id, that are committed. What Redis cannot take now is added later."""
@@ -155,7 +163,7 @@ class Recents:
             self._payer.cancel()
             await asyncio.gather(self._payer, return_exceptions=True)
 
-    async def _rebuild(self, identity: "Identity", stored: bytes | None, generation: bytes) -> list[Recent]:
+    async def _rebuild(self, identity: "Identity", stored: bytes | None, generation: bytes) -> bytes:
         """Read the newest from the database, oldest first, and keep them unless something was added meanwhile."""
         recents = await _from_database(identity)
         value = b"c" + generation + b"\n" + b"".join(_encode(recent) + _LINE_END for recent in recents)
@@ -168,7 +176,7 @@ class Recents:
                 )
         except FAILURES as error:
             self._failed(error)
-        return recents
+        return value
 
     async def _pay(self, owed: dict[str, dict[str, bytes]], forgotten: Iterable[str] = ()) -> bool:
         """Bring Redis what it is owed; whether that worked."""
@@ -237,14 +245,9 @@ def _generation_key(shop_id: str) -> str:
     return f"vitrina:{shop_id}:recent"
 
 
-def _read(value: bytes | None, generation: bytes) -> list[Recent] | None:
-    """The recents of a stored value, in the order they came; None if it is not complete or of another generation."""
-    if value is None:
-        return None
-    head, _, body = value.partition(b"\n")
-    if head != b"c" + generation:
-        return None
-    return _decode(b"[" + body[: -len(_LINE_END)] + b"]")
+def read(log: bytes) -> list[Recent]:
+    """What a log tells, in the order in which it came."""
+    return _decode(b"[" + log[log.find(b"\n") + 1 : -len(_LINE_END)] + b"]")
 
 
 async def _from_database(identity: Identity) -> list[Recent]:

@@ -1,13 +1,12 @@
 """From a shop's own ids to numbers: a table of sorted hashes on disk, so that a million ids take no Python object."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
 from server.serving import arrays, texts
+from server.serving.native import ffi, lib, pointer
 from server.serving.texts import Texts
 
 
@@ -15,9 +14,11 @@ class KeyTable:
     """Finds the number that belongs to a text. Hashes narrow the search, the text itself decides."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._hashes = arrays.quick(arrays.read(folder, f"{name}.hashes"))  # (k,) uint64, ascending
-        self._numbers = arrays.quick(arrays.read(folder, f"{name}.numbers"))  # (k,) int32
+        self._hashes = arrays.read(folder, f"{name}.hashes")  # (k,) uint64, ascending
+        self._numbers = arrays.read(folder, f"{name}.numbers")  # (k,) int32
         self._texts = Texts(folder, name)
+        parts = (pointer(self._hashes), pointer(self._numbers), *self._texts.native())
+        self.native = ffi.new("Keys *", (*parts, len(self._hashes)))  # good as long as this table
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -25,13 +26,7 @@ class KeyTable:
     def find(self, key: str) -> int:
         """The number of `key`, -1 when it is not in the table."""
         text = _encode(key)
-        wanted = _hash(text)
-        at = bisect_left(self._hashes, wanted)
-        while at < len(self._hashes) and self._hashes[at] == wanted:
-            if self._texts[at] == text:
-                return self._numbers[at]
-            at += 1
-        return -1
+        return lib.vitrina_find(self.native, text, len(text))
 
 
 def write(folder: Path, name: str, keys: Sequence[str], numbers: Sequence[int]) -> None:
@@ -49,4 +44,4 @@ def _encode(key: str) -> bytes:
 
 
 def _hash(text: bytes) -> int:
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+    return lib.vitrina_hash(text, len(text))

@@ -4,11 +4,13 @@ Stock, prices, cards and deletions are changed here at once; everything learned 
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.serving.answers import Answer
+from server.serving.native import NULL
 from server.serving.products import Product
 from server.serving.question import Question
 from server.serving.snapshot import Snapshot
@@ -37,6 +39,11 @@ class Live:
         self._rows: dict[str, int] = {}
         self._in_category: dict[int, NDArray[np.bool_]] = {}
         self._answers: dict[Question, Answer] = {}
+
+    @property
+    def keys(self) -> Any:
+        """The table of ids for `native`, NULL where it does not know all that `row_of` does."""
+        return NULL if self._joined else self.snapshot.ids.native
 
     def row_of(self, item_id: str) -> int:
         """The row of the product that `item_id` (an item's or a group's) belongs to; -1 when unknown."""

@@ -4,16 +4,17 @@ No database on this way, and one round trip to Redis when the request names a sh
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from server.events import histories
-from server.events.histories import NO_PAST, Interest, Past
-from server.events.recents import MOST, Recent, Recents
+from server.events.histories import NO_PAST, Past
+from server.events.recents import Recents
 from server.serving import answers, placements, ranking, reasons
 from server.serving.answers import Answer
 from server.serving.eligibility import Eligibility
 from server.serving.evidence import LINKED, of_pair
 from server.serving.fallbacks import Filling
+from server.serving.interest import LATELY_MS, MOST_SEEDS, NOTHING, Done, Interest, interest_of
 from server.serving.live import Live
 from server.serving.placements import Placement
 from server.serving.question import Question
@@ -22,10 +23,8 @@ from server.serving.shelf import Shelf
 from server.serving.sources import SOURCES, popular, similar
 from server.serving.sources.asked import Asked, Candidates, Found
 
-MOST_SEEDS = 24  # given items and own ones
 _JUST_BOUGHT_MS = 24 * 3600 * 1000  # what is bought again and again is left out no longer than this
 _DEEPER_WEIGHT = 0.3  # of likeness by content, where the placement does not go by it
-Done = Sequence[Recent]  # what the shopper did last, newest first
 _Who = tuple[str | None, str | None, tuple[str, ...]]
 
 
@@ -33,7 +32,7 @@ async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Rec
     """One list."""
     live = await shelf.get(shop_id)
     if not question.is_personal:
-        return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, ())
+        return _anonymous(live, question) if live else await _newest(shop_id, question, shelf, NOTHING)
     done = await _done(shop_id, question, recents)
     return _Way(live, question, done).answer() if live else await _newest(shop_id, question, shelf, done)
 
@@ -43,7 +42,7 @@ async def recommend_page(
 ) -> list[Answer]:
     """All lists of a page, in order; unless `repeat`, no product is in two of them."""
     live = await shelf.get(shop_id)
-    did: dict[_Who, Done] = {(None, None, ()): ()}
+    did: dict[_Who, Done] = {(None, None, ()): NOTHING}
     shown: list[int | str] = []
     page: list[Answer] = []
     for question in questions:
@@ -64,16 +63,15 @@ async def recommend_page(
 
 async def _done(shop_id: str, question: Question, recents: Recents) -> Done:
     """What this shopper did last: what the page tells of its tab, then what is kept."""
-    now_ms = _now_ms()
-    tab = [Recent(item_id, "view_item", now_ms - age) for age, item_id in enumerate(question.recent_item_ids)]
-    return (*tab, *await recents.of(shop_id, question.shopper_id, question.session_id))[:MOST]
+    logs = await recents.logs_of(shop_id, question.shopper_id, question.session_id)
+    return Done(logs, question.recent_item_ids)
 
 
 def _anonymous(live: Live, question: Question) -> Answer:
     """The same page asked for again is answered with the same bytes, as long as nothing changed."""
     known = live.remembered_answer(question)
     if known is None:
-        known = _Way(live, question, ()).answer()
+        known = _Way(live, question, NOTHING).answer()
         live.remember_answer(question, known)
     return known
 
@@ -82,8 +80,10 @@ async def _newest(
     shop_id: str, question: Question, shelf: Shelf, done: Done, shown: Collection[int | str] = ()
 ) -> Answer:
     """The list of a shop that has no snapshot yet."""
-    interest = histories.interest(done, _now_ms())
-    found = await shelf.newest.find(shop_id, question, {*interest.never, *map(str, shown)})
+    numbers: defaultdict[str, int] = defaultdict(lambda: len(numbers))
+    never = interest_of(done, numbers.__getitem__, _now_ms()).never
+    ids = list(numbers)
+    found = await shelf.newest.find(shop_id, question, {*(ids[row] for row in never), *map(str, shown)})
     reason = reasons.fragment("newest")
     items = [answers.item(product.card, 0.0, reason) for product in found]
     rest = answers.finish(question.placement, "newest", None, items)
@@ -99,15 +99,18 @@ class _Way:
         learned = live.snapshot.learned
         self.sources = self.placement.sources if learned is None else self.placement.learned
         again = learned is not None and learned.asking.again and self.placement.again
-        interest = histories.interest(done, _now_ms(), _JUST_BOUGHT_MS if again else histories.LATELY_MS)
+        lately_ms = _JUST_BOUGHT_MS if again else LATELY_MS
+        interest = interest_of(done, live.row_of, _now_ms(), keys=live.keys, lately_ms=lately_ms)
         self.category = live.snapshot.category_of(question.category) if question.category else -1
         given = list(dict.fromkeys(live.rows_of(question.item_ids))) if question.item_ids else []
         # the product looked at, what is in the cart, what was just ordered
         self.never = given + [row for row in shown if isinstance(row, int)]
-        self.never += live.rows_of((*question.exclude, *interest.never))
+        self.never += interest.never
+        if question.exclude:
+            self.never += live.rows_of(question.exclude)
         # what the shopper knows is shown only where nothing else is left, unless the placement brings it back
-        self.last = [] if again or "recent" in self.sources else live.rows_of(interest.known)
-        past = histories.past_of(done, live.row_of) if learned is not None and "ranked" in self.sources else NO_PAST
+        self.last: list[int] = [] if again or "recent" in self.sources else interest.rows.tolist()
+        past = interest.past() if learned is not None and "ranked" in self.sources else NO_PAST
         self.asked, self.because = self._seeds(given, interest, past, again)
         self.eligibility = Eligibility(live, question, self.category)
 
@@ -129,12 +132,9 @@ class _Way:
         rows = given[-MOST_SEEDS:]
         weights, because = [1.0] * len(rows), [""] * len(rows)
         count, share = len(rows), self.placement.history if rows else 1.0
-        taken = set(given)
-        row_of = self.live.row_of
-        for item_id, weight, code in interest.seeds[: MOST_SEEDS - count]:
-            row = row_of(item_id)
-            if row >= 0 and row not in taken:
-                taken.add(row)
+        most = MOST_SEEDS - count
+        for row, weight, code in zip(interest.seeds[:most], interest.weights, interest.because, strict=False):
+            if row not in given:
                 rows.append(row)
                 weights.append(weight * share)
                 because.append(code)

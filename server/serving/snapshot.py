@@ -19,7 +19,7 @@ from server.serving.nearest import Index, Nearest
 from server.serving.pairs import Pairs
 from server.serving.texts import Texts
 
-FORMAT = 1
+FORMAT = 2
 MOST_POPULAR = 64
 MANIFEST = "manifest.json"
 INDEX = "index.faiss"

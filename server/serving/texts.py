@@ -7,18 +7,20 @@ import mmap
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from server.serving import arrays
+from server.serving.native import ffi, pointer
 
 
 class Texts:
     """The byte strings of one file, by number from 0."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        starts = arrays.read(folder, f"{name}.starts")  # (n + 1,) uint64
-        self._starts = arrays.quick(starts)
+        self._all_starts = arrays.read(folder, f"{name}.starts")  # (n + 1,) uint64
+        self._starts = arrays.quick(self._all_starts)
         path = folder / f"{name}.bin"
         with path.open("rb") as file:
             # an empty file cannot be mapped
@@ -26,6 +28,10 @@ class Texts:
 
     def __len__(self) -> int:
         return len(self._starts) - 1
+
+    def native(self) -> tuple[Any, Any]:
+        """Where each string starts, and all of them, for `native`; good as long as this object."""
+        return pointer(self._all_starts), ffi.from_buffer("uint8_t[]", self._bytes)
 
     def __getitem__(self, number: int) -> bytes:
         return self._bytes[self._starts[number] : self._starts[number + 1]]

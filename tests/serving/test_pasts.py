@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from server.events import histories
-from server.events.histories import WEIGHTS, Past, past_at, past_of
+from server.events.histories import WEIGHTS, Past, past_at
 from server.events.recents import MOST, TYPES, Recents
 from server.learning.cases import by_shopper
+from server.serving.interest import Done, interest_of
 from server.settings import Settings
 from server.shops.models import Shop
 from tests.serving.goods import happen, purchase
@@ -52,6 +53,12 @@ def row_of(item_id: str) -> int:
     return ROWS.get(item_id, -1)
 
 
+async def served(recents: Recents, shop: Shop, shopper_id: str | None = "ann", session_id: str | None = None) -> Past:
+    """What a model is told of a shopper."""
+    logs = await recents.logs_of(shop.id, shopper_id, session_id)
+    return interest_of(Done(logs), row_of, BEGIN_MS).past()
+
+
 async def taught(shop: Shop) -> Past:
     """What a model is taught of the shop's only shopper."""
     past = await histories.load(shop, row_of)
@@ -74,9 +81,9 @@ async def test_past_is_the_same_in_serving_and_in_training(
     await recents.of(shop.id, "ann", None)  # from now on events are added to what is known
     for at, event in enumerate(events):  # each committed before the next comes: what is first is so on both sides
         await happen(settings, redis, shop, [{**event, "event_id": f"e{at}", "shopper_id": "ann"}])
-    added = past_of(await recents.of(shop.id, "ann", None), row_of)
+    added = await served(recents, shop)
     await recents.forget(shop.id)
-    rebuilt = past_of(await recents.of(shop.id, "ann", None), row_of)
+    rebuilt = await served(recents, shop)
     learned = await taught(shop)
     assert alike(added, learned)
     assert alike(rebuilt, learned)
@@ -88,18 +95,18 @@ async def test_long_past_is_cut_at_the_same_event(settings: Settings, redis: Red
         for n in range(MOST + 20)
     ]
     await happen(settings, redis, shop, views)
-    served = past_of(await Recents(redis).of(shop.id, "ann", None), row_of)
-    assert len(served) == MOST
-    assert alike(served, await taught(shop))
+    past = await served(Recents(redis), shop)
+    assert len(past) == MOST
+    assert alike(past, await taught(shop))
 
 
 async def test_what_was_taken_back_is_gone_on_both_sides(settings: Settings, redis: Redis, shop: Shop) -> None:
     order = purchase("ann", "o1", "sku-1", "sku-2")
     refund = {**order, "type": "refund", "items": [{"item_id": "sku-1"}], "time": "2026-01-11T12:00:00Z"}
     await happen(settings, redis, shop, [order, refund])
-    served = past_of(await Recents(redis).of(shop.id, "ann", None), row_of)
-    assert (served.rows.tolist(), served.bought.tolist(), served.weights.tolist()) == ([2], [True], [1.0])
-    assert alike(served, await taught(shop))
+    past = await served(Recents(redis), shop)
+    assert (past.rows.tolist(), past.bought.tolist(), past.weights.tolist()) == ([2], [True], [1.0])
+    assert alike(past, await taught(shop))
     assert WEIGHTS["purchase"] == 1.0
 
 
@@ -108,6 +115,6 @@ async def test_session_without_a_name_is_a_shopper_too(settings: Settings, redis
         {"type": "view_item", "session_id": "visit", "item_id": f"sku-{n}", "time": BEGIN_MS + n} for n in (2, 0, 1)
     ]
     await happen(settings, redis, shop, views)
-    served = past_of(await Recents(redis).of(shop.id, None, "visit"), row_of)
-    assert served.rows.tolist() == [0, 1, 2]
-    assert alike(served, await taught(shop))
+    past = await served(Recents(redis), shop, None, "visit")
+    assert past.rows.tolist() == [0, 1, 2]
+    assert alike(past, await taught(shop))

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from server.catalog import items as catalog
 from server.catalog.fields import ItemFields
 from server.learning.build import build
+from server.serving import snapshot
 from server.serving.live import Live
 from server.serving.models import ModelVersion
 from server.serving.shelf import Shelf
@@ -190,7 +191,7 @@ async def test_damaged_snapshot_means_the_version_before(stocked: Counter, damag
             (folder / "cards.bin").write_bytes(cards)
         case "format":
             manifest = (folder / "manifest.json").read_text()
-            (folder / "manifest.json").write_text(manifest.replace('"format": 1', '"format": 99'))
+            (folder / "manifest.json").write_text(manifest.replace(f'"format": {snapshot.FORMAT}', '"format": 99'))
         case "missing":
             (folder / "price.npy").unlink()
         case _:

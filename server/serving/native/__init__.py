@@ -12,8 +12,14 @@ from cffi import FFI
 from numpy.typing import NDArray
 
 _FILE = Path(__file__).with_name("libnative.so")
-_KINDS = (("?", "uint8_t[]"), ("i4", "int32_t[]"), ("l", "int64_t[]"), ("q", "int64_t[]"), ("f4", "float[]"))
-_TYPES = {np.dtype(kind).char: name for kind, name in _KINDS}
+_KINDS = {
+    "uint8_t[]": ("?",),
+    "int32_t[]": ("i4",),
+    "int64_t[]": ("l", "q"),
+    "uint64_t[]": ("L", "Q"),
+    "float[]": ("f4",),
+}
+_TYPES = {np.dtype(kind).char: name for name, kinds in _KINDS.items() for kind in kinds}
 
 ffi: Any = FFI()
 ffi.cdef(_FILE.with_name("interface.h").read_text("utf-8"))
@@ -27,6 +33,6 @@ except OSError as error:
 def pointer(values: NDArray[Any]) -> Any:
     """The address of an array's values, which stay alive as long as it does.
 
-    Raises `KeyError` or `ValueError` unless the array is contiguous, of bool, int32, int64 or float32.
+    Raises `KeyError` or `ValueError` unless the array is contiguous, of bool, int32, int64, uint64 or float32.
     """
     return ffi.from_buffer(_TYPES[values.dtype.char], values)

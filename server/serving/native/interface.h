@@ -1,5 +1,56 @@
 /* What the compiled part of serving offers. Python reads these declarations, too. Rows are products. */
 
+/* A table of ids, see `keys.py`. */
+typedef struct {
+    const uint64_t *hashes;  /* (count,) ascending */
+    const int32_t *numbers;  /* (count,) */
+    const uint64_t *starts;  /* (count + 1,) of each id in texts */
+    const uint8_t *texts;
+    int64_t count;
+} Keys;
+
+uint64_t vitrina_hash(const uint8_t *text, int64_t length);
+
+/* The number of an id, -1 when it is not in the table. */
+int32_t vitrina_find(const Keys *keys, const uint8_t *text, int64_t length);
+
+enum {
+    MOST_EVENTS = 150,  /* of one shopper, the newest, that are gone by */
+    MOST_SEEDS = 24
+};
+
+/* The kinds of events, (count,) each, and what they say. Sets of kinds are bits, the first kind's is the lowest. */
+typedef struct {
+    const char *const *names;
+    const double *weights;  /* 0: it only takes back */
+    const int32_t *undoes;  /* the kinds that it takes back */
+    const double *faded;    /* (MOST_EVENTS,) what an event counts after so many later moments */
+    int32_t count, taken, unwanted;  /* taken: the kinds after which a product is not shown; unwanted: one kind */
+} Kinds;
+
+/* What one shopper did with known products, (room,) of which the first `count` are in use. */
+typedef struct {
+    int32_t *rows, *kinds;
+    int64_t *times_ms;
+    int32_t count, room;
+} Events;
+
+/* What that says: what to go by, strongest first, with the kind of the strongest event, and what is not to be shown. */
+typedef struct {
+    int32_t seeds[MOST_SEEDS], kinds[MOST_SEEDS];
+    double weights[MOST_SEEDS];
+    int32_t never[2 * MOST_EVENTS];
+    int32_t seed_count, never_count;
+} Interest;
+
+/* Adds the lines `["id","kind",time],` of a log to events, but what another log told already. Gives 0; -1 where only a
+ * full reader of JSON can read them. */
+int32_t vitrina_read(const uint8_t *log, int64_t length, const Keys *keys, const Kinds *kinds, Events *events);
+
+/* Leaves the newest MOST_EVENTS that were not taken back, oldest first, and tells the interest in products. What was
+ * taken after since_ms is not to be shown. */
+void vitrina_interest(Events *events, const Kinds *kinds, int64_t since_ms, Interest *interest);
+
 /* What one source found: a list, or the lists of each seed in a table of pairs. */
 typedef struct {
     const int32_t *rows;   /* (count,), or the table (n, 2, count): rows, then the bits of their scores */
