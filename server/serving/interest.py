@@ -7,14 +7,14 @@ back, stands in `events.histories`, by which models are taught as well.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from server.events import histories, recents
 from server.events.histories import KINDS, UNDOES, WEIGHTS, Past
-from server.serving.native import NULL, ffi, lib, pointer
+from server.serving.native import NULL, ffi, lib
 
 MOST_SEEDS: int = lib.MOST_SEEDS  # on the gift shop's next baskets 24 find a sixth more than 12, and 50 no more
 LATELY_MS = 30 * 24 * 3600 * 1000  # what was bought or put in the cart since then is not shown again
@@ -31,7 +31,7 @@ _CODES = [_BECAUSE.get(kind, "") for kind in KINDS]
 _WEIGHTS = np.array([WEIGHTS.get(kind, 0.0) for kind in KINDS], dtype=np.float32)
 _VIEW, _PURCHASE = _NUMBERS["view_item"], _NUMBERS["purchase"]
 _SHORTEST_LINE = 16  # bytes: `["a","refund",1],`
-_EVENTS, _INTEREST = ffi.typeof("Events *"), ffi.typeof("Interest *")
+_EVENTS, _INTEREST, _NUMBERS_32, _NUMBERS_64 = map(ffi.typeof, ("Events *", "Interest *", "int32_t[]", "int64_t[]"))
 
 
 def _bits(kinds: Collection[str]) -> int:
@@ -61,25 +61,28 @@ class Done:
 NOTHING = Done()
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
+class Interest(NamedTuple):
     """What that says of one shopper; products are rows.
 
     `seeds`: strongest first, `weights` of each (0..1), and `because`, the code of the reason it gives, or ""; `never`:
-    not to be shown. The rest are the events that still stand, (k,) each, oldest first.
+    not to be shown; `standing`: the events that still stand.
     """
 
     seeds: list[int]
     weights: list[float]
     because: list[str]
     never: list[int]
-    rows: NDArray[np.int32]
-    kinds: NDArray[np.int32]
-    times_ms: NDArray[np.int64]
+    standing: "_Events"
+
+    @property
+    def known(self) -> list[int]:
+        """The rows of the events that still stand, oldest first."""
+        return ffi.unpack(self.standing.rows, self.standing.told.count)
 
     def past(self) -> Past:
         """What models see of it."""
-        return histories.past(self.rows, _WEIGHTS[self.kinds], self.kinds == _PURCHASE, self.times_ms)
+        rows, kinds, times_ms = self.standing.arrays()
+        return histories.past(rows, _WEIGHTS[kinds], kinds == _PURCHASE, times_ms)
 
 
 def interest_of(
@@ -88,47 +91,60 @@ def interest_of(
     """The interest of one shopper. `row_of` gives an item's row, -1 for an unknown one; `keys`: the table of
     `native/interface.h` that says the same, where there is one. What was taken within `lately_ms` is not to be shown.
     """
-    room = sum(len(log) for log in done.logs) // _SHORTEST_LINE + len(done.tab)
-    rows, kinds = (np.empty(room, dtype=np.int32) for _ in range(2))
-    times_ms = np.empty(room, dtype=np.int64)
-    events = ffi.new(_EVENTS, (pointer(rows), pointer(kinds), pointer(times_ms), 0, room))
+    events = _Events(sum([len(log) for log in done.logs]) // _SHORTEST_LINE + len(done.tab))
     for log in done.logs:
-        body, count = log.find(b"\n") + 1, events.count
-        at = ffi.from_buffer(log) + body
-        if not keys or lib.vitrina_read(at, len(log) - body, keys, _KINDS, events):
-            events.count = _read(log, row_of, rows, kinds, times_ms, count)
+        if not keys or not events.read(log, keys):
+            events.read_slowly(log, row_of)
     for age_ms, item_id in enumerate(done.tab):
-        if (row := row_of(item_id)) >= 0:
-            at = events.count
-            rows[at], kinds[at], times_ms[at] = row, _VIEW, now_ms - age_ms
-            events.count = at + 1
+        events.add(row_of(item_id), _VIEW, now_ms - age_ms)
     found = ffi.new(_INTEREST)
-    lib.vitrina_interest(events, _KINDS, now_ms - lately_ms, found)
+    lib.vitrina_interest(events.told, _KINDS, now_ms - lately_ms, found)
     count = found.seed_count
     return Interest(
         ffi.unpack(found.seeds, count),
         ffi.unpack(found.weights, count),
         [_CODES[kind] for kind in ffi.unpack(found.kinds, count)],
         ffi.unpack(found.never, found.never_count),
-        rows[: events.count],
-        kinds[: events.count],
-        times_ms[: events.count],
+        events,
     )
 
 
-def _read(
-    log: bytes,
-    row_of: Callable[[str], int],
-    rows: NDArray[np.int32],
-    kinds: NDArray[np.int32],
-    times_ms: NDArray[np.int64],
-    count: int,
-) -> int:
-    """The slow way of `vitrina_read`: ids may hold anything, and any of them may have come after the snapshot."""
-    told = set(zip(rows[:count].tolist(), kinds[:count].tolist(), times_ms[:count].tolist(), strict=True))
-    for recent in recents.read(log):
-        event = row_of(recent.item_id), _NUMBERS.get(recent.type, -1), recent.time_ms
-        if min(event) >= 0 and event not in told:
-            rows[count], kinds[count], times_ms[count] = event
-            count += 1
-    return count
+class _Events:
+    """The `Events` of `native/interface.h`, for so many at most."""
+
+    __slots__ = ("kinds", "rows", "times_ms", "told")
+
+    def __init__(self, room: int) -> None:
+        self.rows, self.kinds = ffi.new(_NUMBERS_32, room), ffi.new(_NUMBERS_32, room)
+        self.times_ms = ffi.new(_NUMBERS_64, room)
+        self.told = ffi.new(_EVENTS, (self.rows, self.kinds, self.times_ms, 0, room))
+
+    def read(self, log: bytes, keys: Any) -> bool:
+        """Add what a log tells; False, and nothing is added, where only `read_slowly` can."""
+        before, body = self.told.count, log.find(b"\n") + 1
+        if not lib.vitrina_read(ffi.from_buffer(log) + body, len(log) - body, keys, _KINDS, self.told):
+            return True
+        self.told.count = before
+        return False
+
+    def read_slowly(self, log: bytes, row_of: Callable[[str], int]) -> None:
+        """The same where ids hold what JSON escapes, or came after the snapshot."""
+        rows, kinds, times_ms = self.arrays()
+        told = set(zip(rows.tolist(), kinds.tolist(), times_ms.tolist(), strict=True))
+        for recent in recents.read(log):
+            event = row_of(recent.item_id), _NUMBERS.get(recent.type, -1), recent.time_ms
+            if event not in told:
+                self.add(*event)
+
+    def add(self, row: int, kind: int, time_ms: int) -> None:
+        """Add one event, if product and kind are known (-1: not)."""
+        if row >= 0 and kind >= 0:
+            at = self.told.count
+            self.rows[at], self.kinds[at], self.times_ms[at] = row, kind, time_ms
+            self.told.count = at + 1
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        """Rows, kinds and times, (k,) each."""
+        count: int = self.told.count
+        rows, kinds = (np.frombuffer(ffi.buffer(of, 4 * count), dtype=np.int32) for of in (self.rows, self.kinds))
+        return rows, kinds, np.frombuffer(ffi.buffer(self.times_ms, 8 * count), dtype=np.int64)

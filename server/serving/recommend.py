@@ -109,7 +109,7 @@ class _Way:
         if question.exclude:
             self.never += live.rows_of(question.exclude)
         # what the shopper knows is shown only where nothing else is left, unless the placement brings it back
-        self.last: list[int] = [] if again or "recent" in self.sources else interest.rows.tolist()
+        self.last: list[int] = [] if again or "recent" in self.sources else interest.known
         past = interest.past() if learned is not None and "ranked" in self.sources else NO_PAST
         self.asked, self.because = self._seeds(given, interest, past, again)
         self.eligibility = Eligibility(live, question, self.category)

@@ -71,7 +71,7 @@ def test_unliking_does_not_undo_a_look() -> None:
 def test_cart_orders_and_refusals_are_not_shown_again() -> None:
     found = of(did("not_interested 4", "add_to_cart 5", "purchase 6", "view_item 7"))
     assert set(found.never) == {4, 5, 6}
-    assert set(found.rows.tolist()) == {5, 6, 7}
+    assert set(found.known) == {5, 6, 7}
     assert of(did("remove_from_cart 5", "add_to_cart 5")).never == []
     assert of(did("view_item 4", "not_interested 4")).never == [], "the shopper came back to it"
 
@@ -89,7 +89,7 @@ def test_event_that_names_shopper_and_session_counts_once(table: KeyTable) -> No
     both = [Recent("4", "view_item", NOW - 5), Recent('say "c"', "view_item", NOW - 4)]
     done = Done((log_of(both), log_of([*both, Recent("5", "view_item", NOW - 3)])))
     for native in (NULL, table.native):
-        assert interest_of(done, row_of, NOW, keys=native).rows.tolist() == [4, 3, 5]
+        assert interest_of(done, row_of, NOW, keys=native).known == [4, 3, 5]
 
 
 def test_what_was_looked_at_in_the_tab_is_newest() -> None:
@@ -132,7 +132,7 @@ def test_both_ways_say_what_plain_words_say(table: KeyTable, events: list[Recent
     for found in (slow, fast):
         wanted = plainly([*events, *(Recent(one, "view_item", NOW - age) for age, one in enumerate(tab))])
         assert [(event[0], event[2]) for event in wanted["standing"]] == list(
-            zip(found.rows.tolist(), found.times_ms.tolist(), strict=True)
+            zip(found.known, found.past().times_ms.tolist(), strict=True)
         )
         assert found.seeds == wanted["seeds"]
         assert found.weights == pytest.approx(wanted["weights"])
