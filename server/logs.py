@@ -21,6 +21,7 @@ from server.settings import Settings
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _BUFFER_BYTES = 65_536
+_REQUEST_BYTES = 256  # about that long is the line of one
 _FLUSH_EVERY_S = 0.25  # how late an ordinary line may reach the stream; warnings and worse are written at once
 _CHATTY = (
     "faiss.loader",
@@ -39,12 +40,29 @@ _fast_requests = False
 _second: tuple[int, str] = (0, "")  # the last second that was written out: most lines share it with others
 
 
+class RequestLine(msgspec.Struct):
+    """What the log says of one request. `ms`: from the request to its answer."""
+
+    method: str
+    route: str
+    status: int
+    ms: float
+    request_id: str
+    shop: str
+    key: str
+    time: str = ""
+    level: str = "info"
+    event: str = "request"
+
+
 class LineWriter:
-    """Writes whole lines to a binary stream through a buffer, so that a request does not pay for a system call."""
+    """Writes whole lines to a binary stream through a buffer, so that a request does not pay for a system call, nor
+    for the wording of its own line.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._lines: list[bytes] = []
+        self._lines: list[bytes | tuple[int, RequestLine]] = []
         self._bytes = 0
         self._lock = threading.Lock()
         threading.Thread(target=self._flush_now_and_then, name="log-flush", daemon=True).start()
@@ -52,12 +70,13 @@ class LineWriter:
 
     def write(self, line: bytes, *, at_once: bool) -> None:
         """Take one line, without its line end."""
-        with self._lock:
-            self._lines.append(line)
-            self._bytes += len(line)
-            full = at_once or self._bytes > _BUFFER_BYTES
-        if full:
+        self._take(line, len(line))
+        if at_once:
             self.flush()
+
+    def write_request(self, line: RequestLine) -> None:
+        """Take the line of a request that has just been answered."""
+        self._take((time.time_ns(), line), _REQUEST_BYTES)
 
     def flush(self) -> None:
         """Write what is waiting. A stream that is gone (a closed pipe) loses lines, never the request."""
@@ -65,11 +84,19 @@ class LineWriter:
             if not self._lines:
                 return
             lines, self._lines, self._bytes = self._lines, [], 0
+            worded = [line if isinstance(line, bytes) else _worded(*line) for line in lines]
             try:
-                self._stream.write(b"\n".join(lines) + b"\n")
+                self._stream.write(b"\n".join(worded) + b"\n")
                 self._stream.flush()
             except (OSError, ValueError):
                 return
+
+    def _take(self, line: bytes | tuple[int, RequestLine], size_bytes: int) -> None:
+        with self._lock:
+            self._lines.append(line)
+            self._bytes += size_bytes
+        if self._bytes > _BUFFER_BYTES:
+            self.flush()
 
     def _flush_now_and_then(self) -> None:
         while True:
@@ -126,30 +153,14 @@ def set_up(settings: Settings) -> None:
         library.propagate = True
 
 
-class RequestLine(msgspec.Struct, kw_only=True):
-    """What the log says of one request. `ms`: from the request to its answer."""
-
-    method: str
-    route: str
-    status: int
-    ms: float
-    request_id: str
-    shop: str
-    key: str
-    time: str = ""
-    level: str = "info"
-    event: str = "request"
-
-
 def request_line(line: RequestLine) -> None:
     """Write the line of one request: the same as `info("request", …)`, at a tenth of the cost where lines are JSON."""
-    if not _fast_requests:
-        happening = msgspec.structs.asdict(line)
-        del happening["time"], happening["level"], happening["event"]
-        structlog.get_logger().info("request", **happening)
+    if _fast_requests:
+        cast(LineWriter, _writer).write_request(line)
         return
-    line.time = _now()
-    cast(LineWriter, _writer).write(_encode(line), at_once=False)
+    happening = msgspec.structs.asdict(line)
+    del happening["time"], happening["level"], happening["event"]
+    structlog.get_logger().info("request", **happening)
 
 
 def flush() -> None:
@@ -177,16 +188,22 @@ def _with_request_id(_logger: Any, _method: str, happening: EventDict) -> EventD
 
 
 def _with_time(_logger: Any, _method: str, happening: EventDict) -> EventDict:
-    happening["time"] = _now()
+    happening["time"] = _written(time.time_ns())
     return happening
 
 
-def _now() -> str:
+def _worded(time_ns: int, line: RequestLine) -> bytes:
+    line.time = _written(time_ns)
+    return _encode(line)
+
+
+def _written(time_ns: int) -> str:
     global _second
-    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
-    if _second[0] != seconds:
-        _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-    return f"{_second[1]}.{milliseconds:03}Z"
+    seconds, milliseconds = divmod(time_ns // 1_000_000, 1000)
+    known = _second  # of which the thread that writes may make another meanwhile
+    if known[0] != seconds:
+        known = _second = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
+    return f"{known[1]}.{milliseconds:03}Z"
 
 
 def _as_json(_logger: Any, _method: str, happening: EventDict) -> bytes:

@@ -23,12 +23,17 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 log = structlog.get_logger(__name__)
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:+/=@-]{1,64}")
-# On every answer that does not say otherwise: nothing of it runs, loads, is framed, or tells other sites where one was
+JSON = (b"content-type", b"application/json")
+# On every answer that does not say otherwise: nothing of it runs, loads, or is framed
 _GUARDS: RawHeaders = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+)
+# Besides on what a browser may render, which JSON is not (OWASP's REST security cheat sheet leaves them out there):
+# it tells other sites nothing of where one was, shares no window with them, and may use no device
+_PAGE_GUARDS: RawHeaders = (
+    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), browsing-topics=()"),
 )
@@ -75,10 +80,11 @@ class Front:
         # one's own machine without a proxy in front: everybody has the same address, and is oneself
         self._is_at_home = not services.settings.public_url
         by_tls = services.settings.base_url.startswith("https://")
-        guards = (*_GUARDS, _ONLY_BY_TLS) if by_tls else _GUARDS
+        of_all = (*_GUARDS, _ONLY_BY_TLS) if by_tls else _GUARDS
 
         @lru_cache(maxsize=256)  # answers have few shapes
-        def beside(given: tuple[bytes, ...]) -> RawHeaders:
+        def beside(given: tuple[bytes, ...], is_json: bool) -> RawHeaders:
+            guards = of_all if is_json else (*of_all, *_PAGE_GUARDS)
             return tuple(guard for guard in guards if guard[0] not in given)
 
         self._guards_beside = beside
@@ -96,7 +102,7 @@ class Front:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
                 headers = message["headers"]
-                guards = self._guards_beside(tuple([name for name, _ in headers]))
+                guards = self._guards_beside(tuple([name for name, _ in headers]), JSON in headers)
                 message["headers"] = [*headers, *trace.extra, own, *guards]
             await send(message)
 
@@ -169,17 +175,8 @@ def _record(scope: Scope, trace: Trace, seconds: float) -> None:
     route = trace.route or getattr(scope.get("route"), "path", "") or "none"
     method, status = scope["method"], trace.status or 500
     metrics.observe(method, route, status, seconds, trace.shop_id)
-    logs.request_line(
-        logs.RequestLine(
-            method=method,
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 3),
-            request_id=trace.request_id,
-            shop=trace.shop_id,
-            key=trace.key_id,
-        )
-    )
+    ms = round(seconds * 1000, 3)
+    logs.request_line(logs.RequestLine(method, route, status, ms, trace.request_id, trace.shop_id, trace.key_id))
 
 
 def _plain_spoken(send: Send) -> Send:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.access.policies import Policy
 from server.api.admission import admit
 from server.api.call import Answer, AnyAnswer, Call
-from server.api.front import RawHeaders, Trace
+from server.api.front import JSON, RawHeaders, Trace
 from server.api.idempotency import HEADER, Fingerprint, Rendered, once
 from server.api.problems import not_owned
 from server.api.reading import QueryReader, check_media_type, decode, path_values, read_body
@@ -26,7 +26,7 @@ from server.api.services import Services
 
 MEBIBYTE = 1_048_576
 _json = msgspec.json.Encoder()
-_JSON_HEADERS: RawHeaders = ((b"content-type", b"application/json"), (b"cache-control", b"private, no-store"))
+_JSON_HEADERS: RawHeaders = (JSON, (b"cache-control", b"private, no-store"))
 _PREFLIGHT_HEADERS: RawHeaders = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
