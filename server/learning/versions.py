@@ -132,6 +132,14 @@ async def require_files(shop: Shop, version: ModelVersion, settings: Settings) -
         ) from error
 
 
+async def is_outdated(shop: Shop, settings: Settings) -> bool:
+    """Whether the shop's live snapshot is of a format that this version of Vitrina does not read."""
+    live = await ModelVersion.get_or_none(id=shop.live_version_id, shop_id=shop.id, using_db=database.reader())
+    if live is None or not live.folder:
+        return False
+    return not await asyncio.to_thread(snapshot.is_readable, blobs.path_of(settings, live.folder))
+
+
 async def let_old_go(shop: Shop, settings: Settings) -> None:
     """Let go of what is neither live nor among the newest: builds whole, of trainings the files but not the verdict.
 

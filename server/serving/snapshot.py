@@ -156,6 +156,15 @@ def open_folder(folder: Path, shop_id: str) -> Snapshot:
         raise BadSnapshot(f"{folder.name} is not complete: {error}") from error
 
 
+def is_readable(folder: Path) -> bool:
+    """Whether this version of the code knows the format; the files themselves are not looked at."""
+    try:
+        _manifest(folder)
+    except BadSnapshot:
+        return False
+    return True
+
+
 def _manifest(folder: Path) -> Manifest:
     try:
         raw = (folder / MANIFEST).read_bytes()

@@ -1,4 +1,5 @@
-"""When shops are trained by themselves: at night, and when enough has happened since the last training.
+"""When shops are trained by themselves: at night, and when enough has happened since the last training. And when what
+serves them is built anew: after an update of Vitrina that reads it no more.
 
 One ARQ cron job looks every five minutes, in whichever worker comes first. What it goes by is in the database, so that
 neither a restart nor a worker that was away at three o'clock makes a difference.
@@ -13,6 +14,8 @@ import structlog
 from arq.cron import CronJob, cron
 
 from server.events.models import Event
+from server.learning import versions
+from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database
 from server.tasks.models import RecommendationTask
@@ -21,7 +24,7 @@ from server.tasks.queue import Queue
 NIGHT, DAYBREAK = 3, 6  # hours of the shop's own clock: few shoppers are about, and backups begin at full hours
 FEWEST_NEW = 200  # events; fewer change no model
 NEW_SHARE = 0.1  # of the events that the last training was taught
-PAUSE = timedelta(hours=1)  # between two trainings of one shop
+PAUSE = timedelta(hours=1)  # between two trainings of one shop, or two tries to build what serves it
 _LOOK_AT = set(range(0, 60, 5))  # minutes
 _LONGEST_LOOK_S = 120
 
@@ -40,18 +43,29 @@ def cron_job(queue: Queue, *, minutes: set[int] | None = _LOOK_AT, seconds: set[
 
 
 async def start_due(queue: Queue, moment: datetime) -> list[str]:
-    """Hand in a training for each shop that is due at this `moment` (with its time zone); gives the shops' ids."""
+    """Hand in what is due at this `moment` (with its time zone); gives the ids of the shops."""
     started: list[str] = []
     for shop in await Shop.all().using_db(database.reader()).order_by("id"):
         try:
-            why = await due(shop, moment)
-            if why:
+            if await is_to_be_rebuilt(shop, queue.settings, moment):
+                log.info("reindex.due", shop=shop.id)
+                await queue.enqueue(shop.id, "reindex", dedupe_key="reindex")
+                started.append(shop.id)
+            elif why := await due(shop, moment):
                 log.info("training.due", shop=shop.id, why=why)
                 await queue.enqueue(shop.id, "train", dedupe_key="train")
                 started.append(shop.id)
         except Exception:
-            log.exception("training.not_scheduled", shop=shop.id)  # the other shops shall not suffer from it
+            log.exception("task.not_scheduled", shop=shop.id)  # the other shops shall not suffer from it
     return started
+
+
+async def is_to_be_rebuilt(shop: Shop, settings: Settings, moment: datetime) -> bool:
+    """Whether the shop has nothing that this version reads, and nobody tried to build it within the last hour."""
+    if not await versions.is_outdated(shop, settings):
+        return False
+    tries = RecommendationTask.filter(shop_id=shop.id, kind="reindex", created_at__gt=moment - PAUSE)
+    return not await tries.using_db(database.reader()).exists()
 
 
 async def due(shop: Shop, moment: datetime) -> str:

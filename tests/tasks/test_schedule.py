@@ -6,14 +6,21 @@ from typing import Any
 
 import pytest
 from arq.worker import Worker as ArqWorker
+from redis.asyncio import Redis
 
 from server.events.models import Event
+from server.learning.build import build
+from server.serving import snapshot
+from server.serving.models import ModelVersion
+from server.settings import Settings
 from server.shops.models import Shop
 from server.shops.tenancy import ACROSS_SHOPS
+from server.storage import blobs
 from server.tasks import queue as task_queue
 from server.tasks import schedule
 from server.tasks.models import RecommendationTask
 from server.tasks.queue import Queue
+from tests.serving.goods import goods, stock
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 3, 11, 4, 30, tzinfo=UTC)  # past whichever minute after three is a shop's own
@@ -129,6 +136,23 @@ async def test_shop_that_cannot_be_scheduled_does_not_stop_the_others(
     for each in (shop, other_shop):
         await happen(each, 10)
     assert await schedule.start_due(queue, NIGHT) == [shop.id]
+
+
+async def test_what_an_update_no_longer_reads_is_built_anew(
+    queue: Queue, shop: Shop, settings: Settings, redis: Redis
+) -> None:
+    assert await schedule.start_due(queue, NOON) == [], "nothing serves this shop yet"
+    await stock(shop, redis, goods(5))
+    await build(shop, settings)
+    await shop.refresh_from_db()
+    assert await schedule.start_due(queue, NOON) == []
+    version = await ModelVersion.get(shop_id=shop.id)
+    manifest = blobs.path_of(settings, version.folder) / snapshot.MANIFEST
+    manifest.write_text(manifest.read_text().replace(f'"format": {snapshot.FORMAT}', '"format": 0'))
+    assert await schedule.start_due(queue, datetime.now(UTC)) == [shop.id]
+    assert await schedule.start_due(queue, datetime.now(UTC)) == [], "once in an hour"
+    (task,) = await RecommendationTask.filter(ACROSS_SHOPS, kind="reindex")
+    assert (task.shop_id, task.status) == (shop.id, "queued")
 
 
 @pytest.mark.slow
