@@ -1,17 +1,18 @@
 /**
  * Builds what shops load, and fails when the script outgrows its budget:
  *
- *     dist/v1.js            the script, its newest version 1
- *     dist/1.x.y/widget.js  the same, at an address whose content never changes
- *     dist/release.json     the version and the script's hash for `integrity`
+ *     dist/v1.js            the script as it is now
+ *     dist/release.json     the newest released version, and the hash of its script for `integrity`
  *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
- *     node build.mjs             refuses another script under a version that releases.json holds
- *     node build.mjs --release   writes this version's hash there: from now on it never changes
+ * Each released script is kept in released/, and served at an address whose content never changes:
+ *
+ *     node build.mjs             refuses another script under a version that is there
+ *     node build.mjs --release   puts this one there: from now on it never changes
  */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
@@ -74,22 +75,27 @@ if (gzipped > BUDGET_BYTES) {
   console.error(`The widget is ${gzipped - BUDGET_BYTES} bytes over its budget of ${BUDGET_BYTES} bytes gzipped.`);
   process.exit(1);
 }
-const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
-const kept = new URL("releases.json", import.meta.url);
-const releases = JSON.parse(await readFile(kept, "utf8"));
-if ((releases[version] ?? integrity) !== integrity) {
+
+const released = new URL("released/", import.meta.url);
+const kept = new URL(`${version}/widget.js`, released);
+const before = await readFile(kept).catch(() => null);
+if (before && !before.equals(script)) {
   console.error(
     `Version ${version} is released, and /widget/${version}/widget.js has promised never to change, but this script is another.\n` +
-      "Raise `version` in package.json and build again; when it is finished, npm run release keeps its hash.",
+      "Raise `version` in package.json and build again; when it is finished, npm run release keeps it.",
   );
   process.exit(1);
 }
 if (process.argv.includes("--release")) {
-  await writeFile(kept, `${JSON.stringify({ ...releases, [version]: integrity }, null, 2)}\n`);
-} else if (!releases[version]) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
-await mkdir(new URL(`${version}/`, dist), { recursive: true });
-await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
-await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);
+  await mkdir(new URL(".", kept), { recursive: true });
+  await writeFile(kept, script);
+} else if (!before) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
+const versions = (await readdir(released)).sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+const newest = versions.at(-1);
+const integrity = createHash("sha384")
+  .update(await readFile(new URL(`${newest}/widget.js`, released)))
+  .digest("base64");
+await writeFile(new URL("release.json", dist), `${JSON.stringify({ version: newest, integrity: `sha384-${integrity}` })}\n`);
 const { languages } = await import(new URL("texts.mjs", dist));
 const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
 await writeFile(new URL("lists.json", dist), JSON.stringify(lists));

@@ -5,30 +5,49 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-const FILES = ["src", "build.mjs", "package.json"];
+const FILES = ["src", "build.mjs", "package.json", "released"];
 
 /** A copy of the widget's sources, to be built by itself. */
 function copied(): string {
   const folder = mkdtempSync(join(tmpdir(), "vitrina-widget-"));
   for (const name of FILES) cpSync(name, join(folder, name), { recursive: true });
   symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "releases.json"), "{}");
   return folder;
+}
+
+/** Pretend that the next version is being worked on. */
+function raise(folder: string, version: string) {
+  const path = join(folder, "package.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace(/"version": "[^"]+"/, `"version": "${version}"`));
+}
+
+function change(folder: string, from: string, to: string) {
+  const path = join(folder, "src", "v1.ts");
+  writeFileSync(path, readFileSync(path, "utf8").replace(from, to));
 }
 
 const built = (folder: string) => spawnSync("node", ["build.mjs"], { cwd: folder, encoding: "utf8" });
 
-test("a released version is never built anew with another content", { timeout: 60_000 }, () => {
+test("a released version stays as it is, and the next one beside it", { timeout: 120_000 }, () => {
   const folder = copied();
+  const script = (...path: string[]) => readFileSync(join(folder, ...path, "widget.js"), "utf8");
+  const told = () => JSON.parse(readFileSync(join(folder, "dist", "release.json"), "utf8"));
+  raise(folder, "1.9.0");
   expect(built(folder).stdout).toContain("not released yet");
+  expect(told().version).not.toBe("1.9.0");
   execFileSync("node", ["build.mjs", "--release"], { cwd: folder });
   expect(built(folder)).toMatchObject({ status: 0, stderr: "" });
-  const script = readFileSync(join(folder, "dist", "v1.js"), "utf8");
-  const source = join(folder, "src", "v1.ts");
-  writeFileSync(source, readFileSync(source, "utf8").replace("needs data-key", "lacks data-key")); // no byte longer
+  expect(script("released", "1.9.0")).toBe(readFileSync(join(folder, "dist", "v1.js"), "utf8"));
+  expect(told().version).toBe("1.9.0");
+  const first = script("released", "1.9.0");
+
+  change(folder, "needs data-key", "lacks data-key"); // no byte longer
   const refused = built(folder);
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain("Raise `version` in package.json");
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  expect(readFileSync(join(folder, "dist", version, "widget.js"), "utf8")).toBe(script);
+
+  raise(folder, "1.10.0");
+  execFileSync("node", ["build.mjs", "--release"], { cwd: folder });
+  expect(told().version).toBe("1.10.0");
+  expect(script("released", "1.9.0")).toBe(first);
 });
