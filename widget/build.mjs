@@ -20,7 +20,7 @@ import { minify } from "terser";
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
 // Names of our own that neither pages nor the API know: they may be shortened
 const INTERNAL =
-  /^(granted|give|who|told|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
+  /^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { scriptOf } from "../src/script";
 import type { Vitrina } from "../src/vitrina";
 
@@ -30,6 +30,8 @@ beforeEach(() => {
   sessionStorage.clear();
   delete (window as { dataLayer?: unknown }).dataLayer;
 });
+
+afterEach(() => vitrina.remove());
 
 test("calls kept from before are made up for, unknown ones ignored, and stubs get their results", async () => {
   const done = vi.fn();
@@ -90,8 +92,59 @@ test("without consent nothing is written or sent, and lists go by this tab", asy
   await start({ consent: "denied" });
   await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);
   await vitrina.recommend({ placement: "home" });
-  expect(of("/recommendations")[0]!.requests[0]).toEqual({ placement: "home", item_id: ["A"], limit: 8, consent: "denied", recent_item_id: ["A"] });
+  expect(of("/recommendations")[0]!.requests[0]).toEqual({ placement: "home", item_id: ["A"], limit: 8, lang: "en-US", consent: "denied", recent_item_id: ["A"] });
   expect([events().length, localStorage.length, sessionStorage.length, document.cookie]).toEqual([0, 0, 0, ""]);
+});
+
+/** What a shop that draws its pages in the browser puts there for search engines. */
+function showProduct(sku: string): void {
+  document.head.innerHTML = `<script type="application/ld+json">${JSON.stringify({ "@type": "Product", sku })}</script>`;
+}
+
+const views = () => events().flatMap(({ type, item_id }) => (type === "view_item" ? [item_id] : []));
+const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("the product of a page that is drawn late is waited for, and that of the page before is not told again", async () => {
+  document.head.innerHTML = "";
+  history.pushState({}, "", "/a");
+  await start();
+  await after(600);
+  expect(views()).toEqual([]);
+  showProduct("A");
+  await after(600);
+  expect(views()).toEqual(["A"]);
+  history.pushState({}, "", "/b"); // seen within 300 ms; what stands there is still A
+  await after(1000);
+  expect(views()).toEqual(["A"]);
+  showProduct("B");
+  await after(600);
+  expect(views()).toEqual(["A", "B"]);
+}, 10_000);
+
+test("nothing is written before all have spoken who may forbid it", async () => {
+  const write = vi.spyOn(Storage.prototype, "setItem");
+  (window as any).dataLayer = [["consent", "default", { analytics_storage: "denied" }], { event: "view_item", ecommerce: { items: [{ item_id: "A" }] } }];
+  await start({ early: [["track", "view_item", { item_id: "B" }], ["identify", "customer-7"]] });
+  await settled();
+  expect([write.mock.calls.length, events().length]).toEqual([0, 0]);
+  write.mockRestore();
+});
+
+test("what a page's own calls say last of consent holds for what they told first", async () => {
+  const write = vi.spyOn(Storage.prototype, "setItem");
+  await start({ early: [["track", "view_item", { item_id: "B" }], ["consent", "denied"]] });
+  await settled();
+  expect([write.mock.calls.length, events().length]).toEqual([0, 0]);
+  write.mockRestore();
+});
+
+test("a list is asked with both names of who was a guest before", async () => {
+  await start();
+  await vitrina.track("view_item", { item_id: "A" });
+  vitrina.identify("customer-7");
+  await vitrina.recommend({ placement: "home" });
+  const guest = events()[0]!.shopper_id;
+  expect(of("/recommendations").at(-1)!.requests[0]).toMatchObject({ shopper_id: "customer-7", anonymous_id: guest });
 });
 
 test("consent taken back removes what was stored; Consent Mode speaks for the shopper", async () => {
