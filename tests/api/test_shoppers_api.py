@@ -96,6 +96,55 @@ async def test_reader_that_began_before_cannot_bring_an_erased_shopper_back(
     assert await recent(backend, shopper_id="anna") == []
 
 
+GUEST = f"guest-{7:032x}"
+
+
+async def settled(backend: httpx.AsyncClient) -> None:
+    """Return when all guests that were heard of are joined."""
+    await backend._transport.app.state.services.ingest.guests.settled()  # type: ignore[attr-defined]
+
+
+async def test_a_guest_who_is_recognised_keeps_their_past(backend: httpx.AsyncClient, shop: Shop) -> None:
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", "anna"))
+    await send(backend, view("e3", "C", "anna", anonymous_id=GUEST))
+    await settled(backend)
+    assert set(await recent(backend, shopper_id="anna")) == {"A", "B", "C"}
+    assert await recent(backend, shopper_id=GUEST) == []
+    assert {row.shopper_id for row in await shop.events.all()} == {"anna"}
+
+
+async def test_who_erases_a_shopper_erases_the_guest_they_were(backend: httpx.AsyncClient, shop: Shop) -> None:
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", "anna", anonymous_id=GUEST))
+    await settled(backend)
+    await backend.delete("/v1/shoppers/anna")
+    assert await send(backend, {**view("e0", "A", GUEST), "age_ms": 60_000}) == {
+        "accepted": 0,
+        "duplicates": 1,
+        "rejected": [],
+    }, "a page that was offline brings nothing back"
+
+
+@pytest.mark.parametrize("claimed", ["bert", "guest-7f3e", f"guest-{7:032X}-", "0" * 32, 7, None, ["guest-"]])
+async def test_nobody_is_taken_for_a_guest_but_a_browser(backend: httpx.AsyncClient, claimed: Any) -> None:
+    if isinstance(claimed, str):
+        await send(backend, view("e1", "A", claimed))
+    await send(backend, view("e2", "B", "thief", anonymous_id=claimed))
+    await settled(backend)
+    assert await recent(backend, shopper_id="thief") == ["B"]
+    if isinstance(claimed, str):
+        assert await recent(backend, shopper_id=claimed) == ["A"]
+
+
+async def test_another_shops_guest_stays_where_they_are(
+    backend: httpx.AsyncClient, client: httpx.AsyncClient, other_keys: ShopKeys, other_shop: Shop
+) -> None:
+    await send(backend, view("e1", "A", GUEST))
+    sent = {"events": [view("e2", "B", "anna", anonymous_id=GUEST)]}
+    await client.post("/v1/events", json=sent, headers={"Authorization": f"Bearer {other_keys.secret}"})
+    await settled(backend)
+    assert await recent(backend, shopper_id=GUEST) == ["A"]
+
+
 async def test_erasing_needs_no_redis_at_that_moment(backend: httpx.AsyncClient, monkeypatch) -> None:
     await send(backend, view("e1", "B", "anna"))
     assert await recent(backend, shopper_id="anna") == ["B"]
