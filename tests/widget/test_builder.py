@@ -64,7 +64,7 @@ def test_nothing_moves_on_a_page_with_the_snippet(
     builder: Visit, shop: Shop, storefront: Storefront, visit: Visiting, layout: str, width: int
 ) -> None:
     enter(builder, shop.publishable)
-    builder.page.get_by_label(layout).check()
+    builder.page.get_by_role("radio", name=layout).check()
     builder.page.get_by_label("Products", exact=True).fill("4")
     builder.page.wait_for_timeout(300)
     head = builder.page.get_by_label("Once, in the head").input_value()

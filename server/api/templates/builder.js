@@ -115,7 +115,7 @@ function write() {
 function room() {
   if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.5em)";
   const gap = "clamp(0.875em, 2vw, 1.25em)";
-  return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (6.8em + ${gap}))`;
+  return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (7em + ${gap}))`;
 }
 
 function escaped(text) {
