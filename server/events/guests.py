@@ -1,8 +1,8 @@
 """Guests who became known: what was kept under a browser's own id belongs to the shopper who it turned out to be.
 
-The widget's events tell both ids from the moment on at which a page says who is looking. A page is believed in this only
-for an id of the widget's making: 128 random bits that nobody knows but the browser itself. So nobody can take a customer's
-past away by claiming that the customer was a guest once.
+The widget's events tell both ids from the moment on at which a page says who is looking. Whoever reads the publishable
+key can claim the same, so a page is believed only for an id of the widget's making, 128 random bits that nobody knows
+but the browser itself; only that it was given up, never that somebody else's past goes to it; and only once.
 """
 
 import asyncio
@@ -21,10 +21,15 @@ from server.shops.models import Shop
 
 _GUEST = re.compile("guest-[0-9a-f]{32}")
 _PAUSE_S = 0.02  # between two joins: each keeps the shop's other events waiting for a moment
-_AGAIN_S = 600.0  # another tab may have sent something under the old id meanwhile
+_AGAIN_S = 60.0  # another tab may have sent something under the old id meanwhile
 _MOST_WAITING, _MOST_KNOWN = 1_000, 10_000  # who is left out comes with the browser's next event
 
 log = structlog.get_logger(__name__)
+
+
+def is_guest(shopper_id: str) -> bool:
+    """Whether this is an id that the widget has made for a browser."""
+    return _GUEST.fullmatch(shopper_id) is not None
 
 
 class Guest(NamedTuple):
@@ -59,9 +64,15 @@ class Guests:
         if self._joining is not None:
             await asyncio.wait([self._joining])
 
+    async def stop(self) -> None:
+        """Finish the join at hand. Who still waits is heard of again with their browser's next event."""
+        self._waiting.clear()
+        await self.settled()
+
     async def _join_all(self) -> None:
         while self._waiting:
-            guest, shopper_id = self._waiting.popitem()
+            guest = next(iter(self._waiting))  # first come, first served: a flood of claims makes others wait, no more
+            shopper_id = self._waiting.pop(guest)
             try:
                 await self._join(guest, shopper_id)
             except Exception:
@@ -72,16 +83,18 @@ class Guests:
         shop = await Shop.get_or_none(id=guest.shop_id)
         if shop is None:
             return
-        moved = await shoppers.merge(shop, guest.anonymous_id, shopper_id, *self._parts)
+        moved = await shoppers.merge(shop, guest.anonymous_id, shopper_id, *self._parts, once=True)
         if len(self._joined_at) >= _MOST_KNOWN:
             self._joined_at.clear()
         self._joined_at[guest, shopper_id] = time.monotonic()
-        log.info("guest.joined", shop=shop.id, events=moved)
+        if moved:
+            log.info("guest.joined", shop=shop.id, events=moved)
 
 
 def _pair_of(shop_id: str, event: Any) -> tuple[Guest, str] | None:
     """The guest that an event tells of, and who it was."""
     anonymous_id, shopper_id = event.get("anonymous_id"), event.get("shopper_id")
-    if not isinstance(anonymous_id, str) or not _GUEST.fullmatch(anonymous_id):
+    if not isinstance(anonymous_id, str) or not is_guest(anonymous_id):
         return None
-    return (Guest(shop_id, anonymous_id), shopper_id) if shopper_id and shopper_id != anonymous_id else None
+    known = str(shopper_id or "")  # numbers are taken for ids, too
+    return (Guest(shop_id, anonymous_id), known) if known and not is_guest(known) else None

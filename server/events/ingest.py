@@ -92,7 +92,7 @@ class Ingest:
             await self._writer
         while self._telling:
             await asyncio.wait(self._telling)
-        await self.guests.settled()
+        await self.guests.stop()
         await self.recents.close()
 
     async def accept(self, shop_id: str, events: Sequence[Any], *, trusted: bool, source: int | None = None) -> Outcome:

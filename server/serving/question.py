@@ -23,4 +23,4 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_personal(self) -> bool:
         """Whether the answer depends on who asks."""
-        return any((self.shopper_id, self.session_id, self.anonymous_id, self.recent_item_ids))
+        return bool(self.shopper_id or self.session_id or self.anonymous_id or self.recent_item_ids)

@@ -54,10 +54,10 @@ async def test_list_is_as_the_contract_says(page: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("lang", "sentence"),
     [
-        ("de-AT", "Oft gekauft mit "),
-        ("FR", "Souvent acheté avec "),
-        ("es_MX", "Se compra a menudo con "),
-        ("pl", "Często kupowane z produktem "),
+        ("de-AT", "Oft zusammen mit „"),
+        ("FR", "Souvent acheté avec «\N{NO-BREAK SPACE}"),
+        ("es_MX", "Se suele comprar con «"),
+        ("pl", "Często kupowane z produktem „"),
         ("ru", "Часто покупают вместе с «"),
         ("en-GB", "Often bought with "),
         ("ja", "Often bought with "),
@@ -144,6 +144,21 @@ async def test_page_of_lists_has_no_item_twice(page: httpx.AsyncClient) -> None:
     again = await page.post(f"{ADDRESS}/batch", json={"requests": requests, "repeat": True})
     repeated = [item["item_id"] for one in again.json()["responses"] for item in one["items"]]
     assert len(set(repeated)) < len(repeated)
+
+
+async def test_lists_of_a_page_may_be_in_several_languages(page: httpx.AsyncClient) -> None:
+    asked = {"placement": "product-page", "item_id": ["sku-6"], "limit": 4}
+    requests = [{**asked, "lang": "de_CH"}, {**asked, "lang": "ru"}, asked]
+    answer = await page.post(f"{ADDRESS}/batch", json={"requests": requests, "repeat": True})
+    lists = [one["items"] for one in answer.json()["responses"]]
+    assert [items[0]["reason"]["text"] for items in lists] == [
+        "Oft zusammen mit „linen shirt model 6“ gekauft",
+        "Часто покупают вместе с «linen shirt model 6»",
+        "Often bought with linen shirt model 6",
+    ]
+    assert len({tuple(item["reason"]["code"] for item in items) for items in lists}) == 1
+    posted = (await page.post(ADDRESS, json=requests[0])).json()["items"]
+    assert [item["reason"] for item in posted] == [item["reason"] for item in lists[0]]
 
 
 @pytest.mark.parametrize("count", [0, 11])
