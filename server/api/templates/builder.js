@@ -113,7 +113,7 @@ function write() {
 
 /** As high as the list will be, so that nothing moves when the script arrives; of a grid its first row. */
 function room() {
-  if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.5em)";
+  if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.425em)";
   const gap = "clamp(0.875em, 2vw, 1.25em)";
   return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (7em + ${gap}))`;
 }

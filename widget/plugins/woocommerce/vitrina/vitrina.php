@@ -29,7 +29,7 @@ add_shortcode('vitrina', 'vitrina_shortcode');
 
 /** As high as lists will be: so nothing moves when the script arrives. A grid begins with the room of its first row. */
 const VITRINA_ROOM = <<<'CSS'
-vitrina-recommendations:not(:defined) { display: block; min-height: calc(clamp(9em, 38vw, 13.5em) * 1.25 + 11.5em); }
+vitrina-recommendations:not(:defined) { display: block; min-height: calc(clamp(9em, 38vw, 13.5em) * 1.25 + 11.425em); }
 vitrina-recommendations[layout="list"]:not(:defined) { --gap: clamp(0.875em, 2vw, 1.25em); min-height: calc(3.875em - var(--gap) + var(--vitrina-places, 8) * (7em + var(--gap))); }
 CSS;
 
