@@ -2,17 +2,18 @@
  * Builds what shops load, and fails when the script outgrows its budget:
  *
  *     dist/v1.js            the script as it is now
- *     dist/release.json     the newest released version, and the hash of its script for `integrity`
+ *     dist/released/        each released script, at an address whose content never changes: 1.x.y/widget.js
+ *     dist/release.json     the newest of them, and its hash for `integrity`
  *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
- * Each released script is kept in released/, and served at an address whose content never changes:
+ * Released scripts are kept in released/. Before the first release the script as it is now stands in for one.
  *
- *     node build.mjs             refuses another script under a version that is there
- *     node build.mjs --release   puts this one there: from now on it never changes
+ *     node build.mjs             refuses another script under a version that is kept
+ *     node build.mjs --release   keeps this one: from now on it never changes
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
@@ -90,12 +91,19 @@ if (process.argv.includes("--release")) {
   await mkdir(new URL(".", kept), { recursive: true });
   await writeFile(kept, script);
 } else if (!before) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
-const versions = (await readdir(released)).sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
-const newest = versions.at(-1);
-const integrity = createHash("sha384")
-  .update(await readFile(new URL(`${newest}/widget.js`, released)))
-  .digest("base64");
-await writeFile(new URL("release.json", dist), `${JSON.stringify({ version: newest, integrity: `sha384-${integrity}` })}\n`);
+const served = new URL("released/", dist);
+await rm(served, { recursive: true, force: true });
+const versions = await readdir(released).catch(() => []);
+if (versions.length) await cp(released, served, { recursive: true });
+else {
+  versions.push(version);
+  await mkdir(new URL(`${version}/`, served), { recursive: true });
+  await writeFile(new URL(`${version}/widget.js`, served), script);
+}
+const newest = versions.sort((one, other) => one.localeCompare(other, "en", { numeric: true })).at(-1);
+const hash = createHash("sha384").update(await readFile(new URL(`${newest}/widget.js`, served)));
+const release = { version: newest, integrity: `sha384-${hash.digest("base64")}` };
+await writeFile(new URL("release.json", dist), `${JSON.stringify(release)}\n`);
 const { languages } = await import(new URL("texts.mjs", dist));
 const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
 await writeFile(new URL("lists.json", dist), JSON.stringify(lists));

@@ -14,7 +14,7 @@ export interface Consent {
 /** `first`: whether there is consent until somebody says a word; `onChange` is called after it was given or taken back. */
 export function createConsent(first: boolean, onChange: () => void): Consent {
   const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean };
-  const refused = globalPrivacyControl === true || doNotTrack === "1";
+  const refused = globalPrivacyControl || doNotTrack === "1";
   let agreed = first;
   const granted = () => agreed && !refused;
   return {

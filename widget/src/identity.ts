@@ -46,7 +46,8 @@ export function createIdentity(granted: () => boolean): Identity {
       return granted();
     },
     forget() {
-      for (const name of [SHOPPER, KNOWN]) lasting.set(name, null);
+      lasting.set(SHOPPER, null);
+      lasting.set(KNOWN, null);
       visit.set(SESSION, null);
     },
   };

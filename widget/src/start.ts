@@ -80,7 +80,8 @@ export function start(script: Script): Vitrina {
   window.vitrina = vitrina;
   const onNavigate = () => (repeats.forget(), refresh());
   watchStorefront(script, { told: repeats.told, consent, onNavigate, onLate: refresh }, stopped);
-  if (Array.isArray(early)) vitrina.push(...early); // before the first question, which should know who asks
+  // before the first question, which should know who asks; and what is said of consent before all else
+  if (Array.isArray(early)) vitrina.push(...early.filter((call) => call?.[0] === "consent"), ...early);
   customElements.define(NAME, createElementClass({ recommend, told: repeats.told, stopped }));
   return vitrina;
 }

@@ -22,23 +22,23 @@ interface Watched {
 
 export function watchStorefront(script: Script, { told, consent, onNavigate, onLate }: Watched, stopped: AbortSignal): void {
   let timer = 0;
-  let looks = 0;
   let shown = ""; // the product of this page
-  let before = ""; // and of the page before, which may still stand there
+  let before = ""; // and of a page before, as long as it may still stand there
 
-  function look(): void {
-    const item_id = stopped.aborted ? "" : pageItem();
-    if (item_id && item_id !== before) {
+  /** `looks`: how many there were already. */
+  function look(looks: number): void {
+    const item_id = pageItem();
+    if (item_id !== before) before = "";
+    if (item_id && !before) {
       shown = item_id;
       void told("page", "view_item", { item_id });
       if (looks) onLate(); // lists that go by the page have asked without it
-    } else if (looks++ < LOOKS) timer = window.setTimeout(look, SETTLE_MS);
+    } else if (looks < LOOKS) lookSoon(looks + 1);
   }
 
-  function lookSoon(): void {
+  function lookSoon(looks: number): void {
     clearTimeout(timer);
-    looks = 0;
-    timer = window.setTimeout(look, SETTLE_MS);
+    timer = window.setTimeout(look, SETTLE_MS, looks);
   }
 
   if (script.dataLayer !== "off") {
@@ -47,14 +47,13 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
   }
   if (!script.automatic) return;
   watchCarts((payload) => void told("page", "add_to_cart", payload), stopped);
-  watchNavigation(() => {
-    before = shown;
+  watchNavigation((back) => {
+    before = back ? "" : shown || before;
     shown = "";
     onNavigate();
-    lookSoon();
-    looks = 1; // whatever was asked at this moment may have gone by the page before
+    lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(lookSoon, stopped);
+  whenShown(() => lookSoon(0), stopped);
 }
 
 /** Runs once the page is read, and really opened where the browser has prepared it beforehand. */

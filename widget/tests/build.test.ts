@@ -1,11 +1,12 @@
 // @vitest-environment node
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-const FILES = ["src", "build.mjs", "package.json", "released"];
+const FILES = ["src", "build.mjs", "package.json"];
 
 /** A copy of the widget's sources, to be built by itself. */
 function copied(): string {
@@ -32,9 +33,11 @@ test("a released version stays as it is, and the next one beside it", { timeout:
   const folder = copied();
   const script = (...path: string[]) => readFileSync(join(folder, ...path, "widget.js"), "utf8");
   const told = () => JSON.parse(readFileSync(join(folder, "dist", "release.json"), "utf8"));
+  const hashOf = (text: string) => `sha384-${createHash("sha384").update(text).digest("base64")}`;
   raise(folder, "1.9.0");
   expect(built(folder).stdout).toContain("not released yet");
-  expect(told().version).not.toBe("1.9.0");
+  expect(told()).toEqual({ version: "1.9.0", integrity: hashOf(script("dist", "released", "1.9.0")) }); // as none is kept
+  expect(existsSync(join(folder, "released"))).toBe(false);
   execFileSync("node", ["build.mjs", "--release"], { cwd: folder });
   expect(built(folder)).toMatchObject({ status: 0, stderr: "" });
   expect(script("released", "1.9.0")).toBe(readFileSync(join(folder, "dist", "v1.js"), "utf8"));
@@ -47,7 +50,10 @@ test("a released version stays as it is, and the next one beside it", { timeout:
   expect(refused.stderr).toContain("Raise `version` in package.json");
 
   raise(folder, "1.10.0");
+  expect(built(folder).stdout).toContain("not released yet");
+  expect(told()).toEqual({ version: "1.9.0", integrity: hashOf(first) });
+  expect(existsSync(join(folder, "dist", "released", "1.10.0"))).toBe(false); // it would not stay as it is
   execFileSync("node", ["build.mjs", "--release"], { cwd: folder });
   expect(told().version).toBe("1.10.0");
-  expect(script("released", "1.9.0")).toBe(first);
+  expect([script("released", "1.9.0"), script("dist", "released", "1.9.0")]).toEqual([first, first]);
 });
