@@ -1,17 +1,19 @@
 /**
  * Builds what shops load, and fails when the script outgrows its budget:
  *
- *     dist/v1.js            the script, its newest version 1
- *     dist/1.x.y/widget.js  the same, at an address whose content never changes
- *     dist/release.json     the version and the script's hash for `integrity`
+ *     dist/v1.js            the script as it is now
+ *     dist/released/        each released script, at an address whose content never changes: 1.x.y/widget.js
+ *     dist/release.json     the newest of them, and its hash for `integrity`
  *     dist/lists.json       styles and words, for lists that the server draws
  *     dist/vitrina.mjs      the module for bundlers
  *
- *     node build.mjs             refuses another script under a version that releases.json holds
- *     node build.mjs --release   writes this version's hash there: from now on it never changes
+ * Released scripts are kept in released/. Before the first release the script as it is now stands in for one.
+ *
+ *     node build.mjs             refuses another script under a version that is kept
+ *     node build.mjs --release   keeps this one: from now on it never changes
  */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
@@ -19,7 +21,7 @@ import { minify } from "terser";
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
 // Names of our own that neither pages nor the API know: they may be shortened
 const INTERNAL =
-  /^(granted|give|who|told|onAttention|onNavigate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
+  /^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */
@@ -74,22 +76,34 @@ if (gzipped > BUDGET_BYTES) {
   console.error(`The widget is ${gzipped - BUDGET_BYTES} bytes over its budget of ${BUDGET_BYTES} bytes gzipped.`);
   process.exit(1);
 }
-const integrity = `sha384-${createHash("sha384").update(script).digest("base64")}`;
-const kept = new URL("releases.json", import.meta.url);
-const releases = JSON.parse(await readFile(kept, "utf8"));
-if ((releases[version] ?? integrity) !== integrity) {
+
+const released = new URL("released/", import.meta.url);
+const kept = new URL(`${version}/widget.js`, released);
+const before = await readFile(kept).catch(() => null);
+if (before && !before.equals(script)) {
   console.error(
     `Version ${version} is released, and /widget/${version}/widget.js has promised never to change, but this script is another.\n` +
-      "Raise `version` in package.json and build again; when it is finished, npm run release keeps its hash.",
+      "Raise `version` in package.json and build again; when it is finished, npm run release keeps it.",
   );
   process.exit(1);
 }
 if (process.argv.includes("--release")) {
-  await writeFile(kept, `${JSON.stringify({ ...releases, [version]: integrity }, null, 2)}\n`);
-} else if (!releases[version]) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
-await mkdir(new URL(`${version}/`, dist), { recursive: true });
-await cp(new URL("v1.js", dist), new URL(`${version}/widget.js`, dist));
-await writeFile(new URL("release.json", dist), `${JSON.stringify({ version, integrity })}\n`);
+  await mkdir(new URL(".", kept), { recursive: true });
+  await writeFile(kept, script);
+} else if (!before) console.log(`Version ${version} is not released yet: npm run release, once it is finished.`);
+const served = new URL("released/", dist);
+await rm(served, { recursive: true, force: true });
+const versions = await readdir(released).catch(() => []);
+if (versions.length) await cp(released, served, { recursive: true });
+else {
+  versions.push(version);
+  await mkdir(new URL(`${version}/`, served), { recursive: true });
+  await writeFile(new URL(`${version}/widget.js`, served), script);
+}
+const newest = versions.sort((one, other) => one.localeCompare(other, "en", { numeric: true })).at(-1);
+const hash = createHash("sha384").update(await readFile(new URL(`${newest}/widget.js`, served)));
+const release = { version: newest, integrity: `sha384-${hash.digest("base64")}` };
+await writeFile(new URL("release.json", dist), `${JSON.stringify(release)}\n`);
 const { languages } = await import(new URL("texts.mjs", dist));
 const lists = { styles: await minifiedStyles(new URL("src/styles.css", import.meta.url)), languages };
 await writeFile(new URL("lists.json", dist), JSON.stringify(lists));

@@ -20,6 +20,7 @@ _DESCRIPTION = f"""Events are GA4 e-commerce events. Each has a `type`: {_TYPES}
 | `time` | RFC 3339 or Unix time, now if missing; with a publishable key at most 7 days ago; never in the future |
 | `age_ms` | instead of `time`, for senders whose clock may be wrong: how many milliseconds ago it happened |
 | `shopper_id`, `session_id` | who: at least one of the two, or a `transaction_id` |
+| `anonymous_id` | the id that the widget gave this browser before: what was kept under it becomes the shopper's |
 | `items` | GA4 items: `item_id`, `quantity`, `price`, `item_list_id`, further ones are kept; at most {MOST_ITEMS} |
 | `item_id`, `quantity`, `price` | instead of `items`, for one item |
 | `currency`, `value`, `transaction_id` | of an order or a cart |

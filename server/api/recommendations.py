@@ -11,7 +11,9 @@ from server.api.problems import invalid
 from server.catalog.fields import ItemId, Path, Price
 from server.serving.answers import RecommendationList
 from server.serving.question import Question
+from server.serving.reasons import language_of
 from server.serving.recommend import recommend, recommend_page
+from server.serving.sentences import LANGUAGES
 
 MOST_LISTS = 10
 Id = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # as in events
@@ -38,6 +40,13 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
     item_id: Annotated[ItemIds, Meta(description="The product of the page, or all that are in the cart or order.")] = []
     shopper_id: Annotated[Id | None, Meta(description="Who is looking, as named in events.")] = None
     session_id: Annotated[Id | None, Meta(description="The visit, where the shopper is not known.")] = None
+    anonymous_id: Annotated[
+        Id | None,
+        Meta(
+            description="What the shopper's browser was called before it was known whose it is: what was done under "
+            "that id counts, too."
+        ),
+    ] = None
     consent: Annotated[
         Literal["granted", "denied"],
         Meta(
@@ -55,6 +64,14 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
     price_min: Price | None = None
     price_max: Price | None = None
     in_stock: Annotated[bool, Meta(description="Whether to leave out what is sold out.")] = True
+    lang: Annotated[
+        str,
+        Meta(
+            max_length=128,  # it comes from pages, and what they say amiss must not cost them their list
+            description='The language of the page, as BCP 47 writes it ("de-AT"): for the reasons, which are there in '
+            f"{', '.join(LANGUAGES)}; in any other language they are English.",
+        ),
+    ] = "en"
 
     def question(self) -> Question:
         """The same in serving's words."""
@@ -63,6 +80,7 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
             item_ids=tuple(self.item_id),
             shopper_id=self.shopper_id if self.consent == "granted" else None,
             session_id=self.session_id if self.consent == "granted" else None,
+            anonymous_id=self.anonymous_id if self.consent == "granted" else None,
             recent_item_ids=tuple(self.recent_item_id),
             limit=self.limit,
             exclude=tuple(self.exclude),
@@ -70,6 +88,7 @@ class RecommendationQuery(msgspec.Struct, frozen=True, kw_only=True):
             price_min=self.price_min,
             price_max=self.price_max,
             in_stock=self.in_stock,
+            language=language_of(self.lang),
         )
 
 

@@ -32,14 +32,6 @@ class DrawnQuery(RecommendationQuery, frozen=True, kw_only=True):
             description="A title of your own instead of the placement's.",
         ),
     ] = ""
-    lang: Annotated[
-        str,
-        Meta(
-            max_length=35,
-            pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$",
-            description='The language of the page, as BCP 47 writes it ("de-AT"): for words and prices.',
-        ),
-    ] = "en"
     styles: Annotated[
         bool,
         Meta(description="Whether the list brings its styles along; not needed where a page's policy forbids them."),

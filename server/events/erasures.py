@@ -54,6 +54,12 @@ class Erasures:
         row = Merger(mark=self.mark_of(given_up), shop_id=given_up.shop_id, into_mark=self.mark_of(into))
         await Merger.bulk_create([row], update_fields=["into_mark"], on_conflict=["mark"], using_db=connection)
 
+    async def is_given_up_for_another(self, connection: BaseDBAsyncClient, given_up: Identity, into: Identity) -> bool:
+        """Whether an id was given up before, and not for `into`."""
+        mergers = Merger.filter(shop_id=given_up.shop_id, mark=self.mark_of(given_up))
+        merger = await mergers.using_db(connection).first()
+        return merger is not None and merger.into_mark != self.mark_of(into)
+
     async def left_out(self, connection: BaseDBAsyncClient, rows: Sequence[tuple[str, EventRow]]) -> set[Key]:
         """The events among these rows, each with its shop's id, that happened before their shopper was erased.
 

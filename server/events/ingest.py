@@ -19,6 +19,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from server.events.erasures import Erasures
 from server.events.fields import Refused, rows_of
+from server.events.guests import Guests
 from server.events.recents import Recents
 from server.events.store import EventRow, Key, store_all
 from server.settings import Settings
@@ -70,6 +71,7 @@ class Ingest:
         self.settings = settings
         self.recents = recents or Recents(redis)
         self._erasures = Erasures(settings)
+        self.guests = Guests(redis, self.recents, self._erasures)
         self._waiting: deque[_Waiting] = deque()
         self._rows_waiting = 0
         self._came_in = asyncio.Event()
@@ -90,6 +92,7 @@ class Ingest:
             await self._writer
         while self._telling:
             await asyncio.wait(self._telling)
+        await self.guests.stop()
         await self.recents.close()
 
     async def accept(self, shop_id: str, events: Sequence[Any], *, trusted: bool, source: int | None = None) -> Outcome:
@@ -111,6 +114,7 @@ class Ingest:
         self._rows_waiting += n_rows
         self._came_in.set()
         n_new = await waiting.committed
+        self.guests.note(shop_id, events, {rejection.index for rejection in rejected})
         return Outcome(n_new, n_good - n_new, rejected)
 
     async def _write(self) -> None:

@@ -108,15 +108,14 @@ class Recents:
         found.sort(key=_by_time)  # stable: of two things done at the same time the one that came in later is last
         return tuple(list(dict.fromkeys(found))[: -MOST - 1 : -1])  # an event that names both is in both
 
-    async def logs_of(self, shop_id: str, shopper_id: str | None, session_id: str | None) -> tuple[bytes, ...]:
+    async def logs_of(
+        self, shop_id: str, shopper_id: str | None, session_id: str | None, anonymous_id: str | None = None
+    ) -> tuple[bytes, ...]:
         """The same as it is kept, a log of each: a head, then the lines in the order in which they came; see `read`.
-        One round trip unless unknown.
+        One round trip unless unknown. `anonymous_id`: another name of the shopper's.
         """
-        identities = [
-            Identity(shop_id, column, identity)
-            for column, identity in (("shopper_id", shopper_id), ("session_id", session_id))
-            if identity
-        ]
+        named = (("shopper_id", shopper_id), ("session_id", session_id), ("shopper_id", anonymous_id))
+        identities = [Identity(shop_id, column, identity) for column, identity in named if identity]
         if not identities or time.monotonic() < self._away_until:
             return ()
         keys = [identity.key for identity in identities]

@@ -45,14 +45,29 @@ async def erase(shop: Shop, shopper_id: str, redis: "Redis", recents: Recents, e
     return erased
 
 
-async def merge(shop: Shop, from_id: str, into_id: str, redis: "Redis", recents: Recents, erasures: Erasures) -> int:
-    """Make one shopper of two: what was kept under `from_id` belongs to `into_id` now. Gives the number of rows."""
+async def merge(
+    shop: Shop,
+    from_id: str,
+    into_id: str,
+    redis: "Redis",
+    recents: Recents,
+    erasures: Erasures,
+    *,
+    once: bool = False,
+) -> int:
+    """Make one shopper of two: what was kept under `from_id` belongs to `into_id` now. Gives the number of rows.
+
+    `once`: not if `from_id` was given up for another shopper before.
+    """
     identities = [Identity(shop.id, "shopper_id", shopper_id) for shopper_id in (from_id, into_id)]
     async with database.transaction() as connection:
         await keep_events_out(connection, shop.id)
+        if once and await erasures.is_given_up_for_another(connection, *identities):
+            return 0
         moved = await events_of(shop, from_id).using_db(connection).update(shopper_id=into_id)
         await erasures.note_merger(connection, *identities)
-    await database.after_commit(partial(_renew, shop, identities, redis, recents))
+    if moved:
+        await database.after_commit(partial(_renew, shop, identities, redis, recents))
     return moved
 
 

@@ -10,6 +10,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     item_ids: tuple[str, ...] = ()  # the product of the page, or what is in the cart or was just ordered
     shopper_id: str | None = None
     session_id: str | None = None
+    anonymous_id: str | None = None  # what the shopper's browser was called before they were known
     recent_item_ids: tuple[str, ...] = ()  # looked at in this tab, newest first
     limit: int = 12
     exclude: tuple[str, ...] = ()
@@ -17,8 +18,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     price_min: float | None = None
     price_max: float | None = None
     in_stock: bool = True
+    language: str = "en"  # of the reasons, see `sentences.LANGUAGES`
 
     @property
     def is_personal(self) -> bool:
         """Whether the answer depends on who asks."""
-        return self.shopper_id is not None or self.session_id is not None or bool(self.recent_item_ids)
+        return bool(self.shopper_id or self.session_id or self.anonymous_id or self.recent_item_ids)

@@ -1,25 +1,12 @@
 """Why an item is in the list: a code for programs, a sentence for shoppers, and the strategy that the list shows."""
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-_WITH_NAME = {
-    "similar": "Similar to ",
-    "bought-together": "Often bought with ",
-    "viewed-together": "Often viewed with ",
-    "curated": "Goes with ",
-    "because-liked": "Because you liked ",
-    "because-viewed": "Because you looked at ",
-    "because-bought": "Because you bought ",
-    "popular-in-category": "Popular in ",
-    "same-category": "More from ",
-}
-_PLAIN = {
-    "popular": "Popular in this shop",
-    "newest": "New in this shop",
-    "recent": "You looked at this lately",
-    "again": "You bought this before",
-    "for-you": "Picked for you",
-}
+from server.serving.sentences import ENGLISH, LANGUAGES
+
+DEFAULT = "en"
 OF_A_CATEGORY = frozenset(("popular-in-category", "same-category"))
 
 _STRATEGIES = {
@@ -32,19 +19,32 @@ _STRATEGIES = {
 }
 
 
-def _opening(code: str, text: str) -> bytes:
-    return f',"reason":{{"code":"{code}","text":"{text}'.encode()
+@lru_cache(maxsize=256)
+def language_of(tag: str) -> str:
+    """The language that reasons are told in on a page whose language is `tag` (BCP 47; "de-AT" reads "de")."""
+    language = re.split("[-_]", tag.lower(), maxsplit=1)[0]
+    return language if language in LANGUAGES else DEFAULT
 
 
-_OPENINGS = {code: _opening(code, text) for code, text in (_WITH_NAME | _PLAIN).items()}
+def _fragments(language: str) -> dict[str, tuple[bytes, bytes]]:
+    """What stands before and after the name, by code."""
+    parts = ((code, LANGUAGES[language][code].partition("{}")) for code in ENGLISH)
+    return {
+        code: (f',"reason":{{"code":"{code}","text":"{before}'.encode(), f'{after}"}}}}'.encode())
+        for code, (before, _, after) in parts
+    }
 
 
-def fragment(code: str, name: bytes = b"") -> bytes:
+_FRAGMENTS = {language: _fragments(language) for language in LANGUAGES}
+
+
+def fragment(code: str, name: bytes = b"", language: str = DEFAULT) -> bytes:
     """The reason as the last member of an item's open JSON object, which it closes.
 
     `name`: the product or category that the reason names, as the inside of a JSON string.
     """
-    return _OPENINGS[code] + name + b'"}}'
+    before, after = _FRAGMENTS[language][code]
+    return before + name + after
 
 
 def strategy(codes: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from server.serving.sources.asked import Asked, Candidates, Found
 
 _JUST_BOUGHT_MS = 24 * 3600 * 1000  # what is bought again and again is left out no longer than this
 _DEEPER_WEIGHT = 0.3  # of likeness by content, where the placement does not go by it
-_Who = tuple[str | None, str | None, tuple[str, ...]]
+_Who = tuple[str | None, str | None, str | None, tuple[str, ...]]
 
 
 async def recommend(shop_id: str, question: Question, shelf: Shelf, recents: Recents) -> Answer:
@@ -42,11 +42,11 @@ async def recommend_page(
 ) -> list[Answer]:
     """All lists of a page, in order; unless `repeat`, no product is in two of them."""
     live = await shelf.get(shop_id)
-    did: dict[_Who, Done] = {(None, None, ()): NOTHING}
+    did: dict[_Who, Done] = {(None, None, None, ()): NOTHING}
     shown: list[int | str] = []
     page: list[Answer] = []
     for question in questions:
-        who = (question.shopper_id, question.session_id, question.recent_item_ids)
+        who = (question.shopper_id, question.session_id, question.anonymous_id, question.recent_item_ids)
         if who not in did:
             did[who] = await _done(shop_id, question, recents)
         if live is None:
@@ -63,7 +63,7 @@ async def recommend_page(
 
 async def _done(shop_id: str, question: Question, recents: Recents) -> Done:
     """What this shopper did last: what the page tells of its tab, then what is kept."""
-    logs = await recents.logs_of(shop_id, question.shopper_id, question.session_id)
+    logs = await recents.logs_of(shop_id, question.shopper_id, question.session_id, question.anonymous_id)
     return Done(logs, question.recent_item_ids)
 
 
@@ -84,7 +84,7 @@ async def _newest(
     never = interest_of(done, numbers.__getitem__, _now_ms()).never
     ids = list(numbers)
     found = await shelf.newest.find(shop_id, question, {*(ids[row] for row in never), *map(str, shown)})
-    reason = reasons.fragment("newest")
+    reason = reasons.fragment("newest", language=question.language)
     items = [answers.item(product.card, 0.0, reason) for product in found]
     rest = answers.finish(question.placement, "newest", None, items)
     return Answer(rest, tuple(product.group_id for product in found))
@@ -207,7 +207,7 @@ class _Way:
             code = self.because[seed] or (code if code != LINKED else of_pair(live.snapshot, seeds[seed], row))
         elif code in reasons.OF_A_CATEGORY:
             name = live.snapshot.category_names[popular.category_of(self.asked)]
-        return reasons.fragment(code, name)
+        return reasons.fragment(code, name, self.question.language)
 
 
 def _now_ms() -> int:

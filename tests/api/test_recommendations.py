@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.learning.build import build
+from server.serving.sentences import ENGLISH, LANGUAGES
 from server.settings import Settings
 from server.shops.models import Shop
 from tests.conftest import ShopKeys
@@ -48,6 +49,48 @@ async def test_list_is_as_the_contract_says(page: httpx.AsyncClient) -> None:
     assert item.keys() >= {"item_id", "title", "url", "image_url", "price", "currency", "score", "reason"}
     assert item["currency"] == "EUR"
     assert item["reason"].keys() == {"code", "text"}
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("de-AT", "Oft zusammen mit „"),
+        ("FR", "Souvent acheté avec «\N{NO-BREAK SPACE}"),
+        ("es_MX", "Se suele comprar con «"),
+        ("pl", "Często kupowane z produktem „"),
+        ("ru", "Часто покупают вместе с «"),
+        ("en-GB", "Often bought with "),
+        ("ja", "Often bought with "),
+        ("{{ lang }}", "Often bought with "),
+        ("", "Often bought with "),
+    ],
+)
+async def test_reasons_are_told_in_the_language_of_the_page(page: httpx.AsyncClient, lang: str, sentence: str) -> None:
+    for _ in range(2):  # the second time from memory
+        asked = {"placement": "product-page", "item_id": "sku-1", "lang": lang}
+        items = (await page.get(ADDRESS, params=asked)).json()["items"]
+        reasons = [item["reason"]["text"] for item in items if item["reason"]["code"] == "bought-together"]
+        assert reasons
+        assert all(reason.startswith(sentence) for reason in reasons)
+
+
+def test_every_reason_is_there_in_every_language() -> None:
+    for language, sentences in LANGUAGES.items():
+        assert sentences.keys() == ENGLISH.keys(), language
+        named = {code for code, text in sentences.items() if "{}" in text}
+        assert named == {code for code, text in ENGLISH.items() if "{}" in text}, language
+
+
+async def test_what_a_guest_did_counts_for_the_shopper_they_were(
+    page: httpx.AsyncClient, settings: Settings, redis: Redis, shop: Shop
+) -> None:
+    looked = {"type": "view_item", "shopper_id": "guest-1", "item_id": "sku-1"}
+    await happen(settings, redis, shop, [looked])
+    items = (await page.get(ADDRESS, params={"shopper_id": "anna", "anonymous_id": "guest-1"})).json()["items"]
+    assert items[0]["reason"]["code"] == "because-viewed"
+    denied = {"shopper_id": "anna", "anonymous_id": "guest-1", "consent": "denied"}
+    items = (await page.get(ADDRESS, params=denied)).json()["items"]
+    assert "because-viewed" not in {item["reason"]["code"] for item in items}
 
 
 async def test_key_may_be_in_the_address(page: httpx.AsyncClient, keys: ShopKeys) -> None:
@@ -101,6 +144,21 @@ async def test_page_of_lists_has_no_item_twice(page: httpx.AsyncClient) -> None:
     again = await page.post(f"{ADDRESS}/batch", json={"requests": requests, "repeat": True})
     repeated = [item["item_id"] for one in again.json()["responses"] for item in one["items"]]
     assert len(set(repeated)) < len(repeated)
+
+
+async def test_lists_of_a_page_may_be_in_several_languages(page: httpx.AsyncClient) -> None:
+    asked = {"placement": "product-page", "item_id": ["sku-6"], "limit": 4}
+    requests = [{**asked, "lang": "de_CH"}, {**asked, "lang": "ru"}, asked]
+    answer = await page.post(f"{ADDRESS}/batch", json={"requests": requests, "repeat": True})
+    lists = [one["items"] for one in answer.json()["responses"]]
+    assert [items[0]["reason"]["text"] for items in lists] == [
+        "Oft zusammen mit „linen shirt model 6“ gekauft",
+        "Часто покупают вместе с «linen shirt model 6»",
+        "Often bought with linen shirt model 6",
+    ]
+    assert len({tuple(item["reason"]["code"] for item in items) for items in lists}) == 1
+    posted = (await page.post(ADDRESS, json=requests[0])).json()["items"]
+    assert [item["reason"] for item in posted] == [item["reason"] for item in lists[0]]
 
 
 @pytest.mark.parametrize("count", [0, 11])

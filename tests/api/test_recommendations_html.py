@@ -15,6 +15,7 @@ from server.api import drawing
 from server.catalog.fields import ItemFields
 from server.catalog.models import Item
 from server.learning.build import build
+from server.serving.sentences import ENGLISH, LANGUAGES
 from server.settings import Settings
 from server.shops.models import Shop
 from tests.conftest import ShopKeys
@@ -98,10 +99,24 @@ async def test_words_and_prices_are_in_the_language_asked_for(page: httpx.AsyncC
     assert "Passt zu Ihrem Warenkorb" in german.texts
     assert [one["aria-label"] for one in german.of("previous")] == ["Zurück"]
     assert any("€" in text and "," in text for text in german.texts)
+    assert set(LANGUAGES["de"].values()) & set(german.texts)
+    assert not set(ENGLISH.values()) & set(german.texts)
     unknown = Tags((await page.get(ADDRESS, params={"lang": "tlh", "placement": "mine"})).text)
     assert "You may also like" in unknown.texts
     own = Tags((await page.get(ADDRESS, params={"heading": HOSTILE})).text)
     assert HOSTILE in own.texts
+
+
+@pytest.mark.parametrize(
+    "lang", ["de<", HOSTILE, "../../de", "de\x00", "a_b_c_d_e_f_g", "_", "日本語", "de_DE.UTF-8@euro"]
+)
+async def test_language_of_any_shape_harms_no_page(page: httpx.AsyncClient, lang: str) -> None:
+    answer = await page.get(ADDRESS, params={"lang": lang, "limit": 3})
+    assert answer.status_code == 200, answer.text
+    tags = Tags(answer.text)
+    assert len(tags.of("item")) == 3
+    assert tags.found[0][1]["lang"] == lang
+    assert "script" not in {name for name, _ in tags.found}
 
 
 async def test_styles_stay_away_where_asked(page: httpx.AsyncClient) -> None:
@@ -143,7 +158,7 @@ async def test_hostile_catalog_harms_no_page(
     ("query", "pointer"),
     [
         ({"layout": "pile"}, "/layout"),
-        ({"lang": "de<"}, "/lang"),
+        ({"lang": "x" * 129}, "/lang"),
         ({"heading": "x" * 201}, "/heading"),
         ({"heading": "a\x00b"}, "/heading"),
         ({"styles": "perhaps"}, "/styles"),

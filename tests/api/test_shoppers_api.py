@@ -96,6 +96,127 @@ async def test_reader_that_began_before_cannot_bring_an_erased_shopper_back(
     assert await recent(backend, shopper_id="anna") == []
 
 
+GUEST = f"guest-{7:032x}"
+
+
+async def settled(backend: httpx.AsyncClient) -> None:
+    """Return when all guests that were heard of are joined."""
+    await backend._transport.app.state.services.ingest.guests.settled()  # type: ignore[attr-defined]
+
+
+async def test_a_guest_who_is_recognised_keeps_their_past(backend: httpx.AsyncClient, shop: Shop) -> None:
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", "anna"))
+    await send(backend, view("e3", "C", "anna", anonymous_id=GUEST))
+    await settled(backend)
+    assert set(await recent(backend, shopper_id="anna")) == {"A", "B", "C"}
+    assert await recent(backend, shopper_id=GUEST) == []
+    assert {row.shopper_id for row in await shop.events.all()} == {"anna"}
+
+
+async def test_who_erases_a_shopper_erases_the_guest_they_were(backend: httpx.AsyncClient, shop: Shop) -> None:
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", "anna", anonymous_id=GUEST))
+    await settled(backend)
+    await backend.delete("/v1/shoppers/anna")
+    assert await send(backend, {**view("e0", "A", GUEST), "age_ms": 60_000}) == {
+        "accepted": 0,
+        "duplicates": 1,
+        "rejected": [],
+    }, "a page that was offline brings nothing back"
+
+
+@pytest.mark.parametrize("claimed", ["bert", "guest-7f3e", f"guest-{7:032X}-", "0" * 32, 7, None, ["guest-"]])
+async def test_nobody_is_taken_for_a_guest_but_a_browser(backend: httpx.AsyncClient, claimed: Any) -> None:
+    if isinstance(claimed, str):
+        await send(backend, view("e1", "A", claimed))
+    await send(backend, view("e2", "B", "thief", anonymous_id=claimed))
+    await settled(backend)
+    assert await recent(backend, shopper_id="thief") == ["B"]
+    if isinstance(claimed, str):
+        assert await recent(backend, shopper_id=claimed) == ["A"]
+
+
+async def test_a_guest_is_given_to_one_shopper_only(backend: httpx.AsyncClient) -> None:
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", "anna", anonymous_id=GUEST))
+    await settled(backend)
+    await send(backend, view("e3", "C", GUEST), view("e4", "D", "thief", anonymous_id=GUEST))
+    await settled(backend)
+    assert await recent(backend, shopper_id="thief") == ["D"]
+    assert set(await recent(backend, shopper_id="anna")) == {"A", "B"}
+    erased = await backend.delete("/v1/shoppers/anna")
+    assert erased.json()["events"] == 2, "and is erased with that one, whatever others claim"
+    late = {**view("e0", "A", GUEST), "age_ms": 60_000}
+    assert (await send(backend, late))["duplicates"] == 1
+
+
+async def test_a_shopper_with_a_number_for_a_name_keeps_the_past_too(backend: httpx.AsyncClient) -> None:
+    numbered = view("e2", "B", None, anonymous_id=GUEST) | {"shopper_id": 7}
+    await send(backend, view("e1", "A", GUEST), numbered)
+    await settled(backend)
+    assert set(await recent(backend, shopper_id="7")) == {"A", "B"}
+
+
+async def test_a_guest_becomes_no_other_guest(backend: httpx.AsyncClient) -> None:
+    other = f"guest-{8:032x}"
+    await send(backend, view("e1", "A", GUEST), view("e2", "B", other, anonymous_id=GUEST))
+    await settled(backend)
+    assert await recent(backend, shopper_id=GUEST) == ["A"]
+    assert await recent(backend, shopper_id=other) == ["B"]
+
+
+async def test_one_request_gives_away_one_guest(backend: httpx.AsyncClient, shop: Shop) -> None:
+    guests = [f"guest-{number:032x}" for number in range(20)]
+    await send(backend, *(view(f"g{number}", "A", guest) for number, guest in enumerate(guests)))
+    await send(backend, *(view(f"c{n}", "B", "thief", anonymous_id=guest) for n, guest in enumerate(guests)))
+    await settled(backend)
+    assert await shop.events.filter(shopper_id__in=guests).count() == 19
+
+
+async def test_a_refused_event_gives_nobody_away(backend: httpx.AsyncClient) -> None:
+    await send(backend, view("e1", "A", GUEST))
+    for number, wrong in enumerate(
+        ({"shopper_id": True}, {"shopper_id": "a\x00b"}, {"shopper_id": ""}, {"type": "x"}, {})
+    ):
+        event = {**view(f"w{number}", "B", "thief", anonymous_id=GUEST), **wrong}
+        if not wrong:
+            del event["shopper_id"]
+        await send(backend, event)
+    await settled(backend)
+    assert await recent(backend, shopper_id=GUEST) == ["A"]
+
+
+async def test_a_join_that_brought_nothing_leaves_what_is_at_hand(backend: httpx.AsyncClient, redis: Redis) -> None:
+    await send(backend, view("e1", "A", "anna"))
+    assert await recent(backend, shopper_id="anna") == ["A"]
+    at_hand = await redis.get("vitrina:shop_test:recent:shopper_id:anna")
+    assert at_hand
+    await backend.post("/v1/shoppers/merge", json={"from": GUEST, "into": "anna"})
+    assert await redis.get("vitrina:shop_test:recent:shopper_id:anna") == at_hand
+
+
+async def test_stopping_waits_for_one_join_only(backend: httpx.AsyncClient, shop: Shop) -> None:
+    guests = [f"guest-{number:032x}" for number in range(40)]
+    await send(backend, *(view(f"g{number}", "A", guest) for number, guest in enumerate(guests)))
+    ingest = backend._transport.app.state.services.ingest  # type: ignore[attr-defined]
+    for number, guest in enumerate(guests):
+        ingest.guests.note(shop.id, [view(f"c{number}", "B", "anna", anonymous_id=guest)], ())
+    await asyncio.wait_for(ingest.guests.stop(), 0.5)
+    left = await shop.events.filter(shopper_id__in=guests).count()
+    assert left >= 38
+    await send(backend, view("again", "B", "anna", anonymous_id=guests[-1]))
+    await settled(backend)
+    assert await shop.events.filter(shopper_id=guests[-1]).count() == 0, "the browser's next event brings it up again"
+
+
+async def test_another_shops_guest_stays_where_they_are(
+    backend: httpx.AsyncClient, client: httpx.AsyncClient, other_keys: ShopKeys, other_shop: Shop
+) -> None:
+    await send(backend, view("e1", "A", GUEST))
+    sent = {"events": [view("e2", "B", "anna", anonymous_id=GUEST)]}
+    await client.post("/v1/events", json=sent, headers={"Authorization": f"Bearer {other_keys.secret}"})
+    await settled(backend)
+    assert await recent(backend, shopper_id=GUEST) == ["A"]
+
+
 async def test_erasing_needs_no_redis_at_that_moment(backend: httpx.AsyncClient, monkeypatch) -> None:
     await send(backend, view("e1", "B", "anna"))
     assert await recent(backend, shopper_id="anna") == ["B"]

@@ -76,6 +76,8 @@ function wp_print_inline_script_tag($script) { echo "<script>$script</script>"; 
 function wc_get_order($id) { global $given; return isset($given['order']) ? new Order($given['order']) : false; }
 function wc_get_product() { global $given; return isset($given['product']) ? new Product($given['product']) : false; }
 function WC() { return (object) array('cart' => new Cart()); }
+function is_product_category() { global $given; return isset($given['category']); }
+function single_term_title($prefix, $display) { global $given; return $given['category']; }
 function plugins_url($path, $file) { return '/plugins/' . $path; }
 function wp_register_script(...$values) { }
 function register_block_type($name, $options) { global $blocks; $blocks[$name] = $options; }

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.journeys.installation import Shop
 from tests.widget.conftest import Visit
 from tests.widget.storefront import Storefront, page
+from tests.widget.test_widget_rendering import WATCH_SHIFTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -56,6 +57,30 @@ def test_from_the_key_to_a_list_in_the_shop(
     assert [one for one in builder.complaints if "404" not in one] == [], (
         "but the catalog's pictures, which lie elsewhere"
     )
+
+
+@pytest.mark.parametrize(("layout", "width"), [("Carousel", 390), ("Carousel", 1280), ("List", 390), ("List", 1280)])
+def test_nothing_moves_on_a_page_with_the_snippet(
+    builder: Visit, shop: Shop, storefront: Storefront, visit: Visiting, layout: str, width: int
+) -> None:
+    enter(builder, shop.publishable)
+    builder.page.get_by_role("radio", name=layout).check()
+    builder.page.get_by_label("Products", exact=True).fill("4")
+    builder.page.wait_for_timeout(300)
+    head = builder.page.get_by_label("Once, in the head").input_value()
+    body = builder.page.get_by_label("Where the list should stand").input_value()
+    visitor = visit("about:blank", viewport={"width": width, "height": 1400})
+
+    def hold_back(route: Route) -> None:
+        visitor.page.wait_for_timeout(300)
+        route.continue_()
+
+    visitor.page.route("**/widget/v1.js", hold_back)
+    document = page(f"<script>{WATCH_SHIFTS}</script>{head}", body + "<p>What stands below</p>")
+    visitor.page.goto(storefront.put(f"/room-{layout}-{width}", document))
+    visitor.wait_for_lists()
+    visitor.page.wait_for_timeout(500)
+    assert round(visitor.page.evaluate("window.shifts"), 4) == 0
 
 
 def test_a_product_is_found_by_its_title(builder: Visit, shop: Shop) -> None:

@@ -1,11 +1,13 @@
 """What shoppers see of the widget, and that it never hurts the page it is on."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Route, expect
 
+from server.serving.sentences import LANGUAGES
 from tests.journeys.installation import Shop, free_port
 from tests.widget.conftest import HOSTILE, Visit
 from tests.widget.storefront import DARK, LIGHT, RESERVED, Storefront, page
@@ -75,6 +77,37 @@ def test_a_price_reads_as_the_page_does(storefront: Storefront, tag: str, visit:
     visitor = visit(storefront.put("/german", page(tag, EVERYTHING, attributes='lang="de"')))
     visitor.wait_for_lists()
     assert "49,50\u00a0€" in visitor.page.locator(".vitrina-price").all_text_contents()
+
+
+def test_reasons_read_as_the_page_does_and_as_a_part_of_it_in_another_language(
+    storefront: Storefront, tag: str, visit: Visiting
+) -> None:
+    polish = PRODUCT.replace("<vitrina-recommendations", '<vitrina-recommendations lang="pl-PL"')
+    visitor = visit(storefront.put("/reasons", page(tag, PRODUCT + polish, attributes='lang="de-AT"')))
+    visitor.wait_for_lists(2)
+
+    def sentences(texts: Iterable[str]) -> set[str]:
+        return {re.sub(r"Linen [^»“”\xa0]+", "{}", text) for text in texts}
+
+    def told(number: int) -> set[str]:
+        texts = (
+            visitor.page.locator("vitrina-recommendations").nth(number).locator(".vitrina-reason").all_text_contents()
+        )
+        assert len(texts) > 4
+        return sentences(texts)
+
+    assert told(0) <= set(LANGUAGES["de"].values())
+    assert told(1) <= set(LANGUAGES["pl"].values())
+    asked = "vitrina.recommend({ placement: 'home', limit: 3 })"
+    for more, language in (("", "de"), ("document.documentElement.lang = 'ru';", "ru"), ("", "ru")):
+        answer = visitor.page.evaluate(f"() => {{ {more} return {asked} }}")
+        assert sentences(item["reason"]["text"] for item in answer["items"]) <= set(LANGUAGES[language].values())
+    visitor.page.evaluate("document.querySelector('vitrina-recommendations').lang = 'fr'")
+    expect(visitor.page.locator(".vitrina-heading").first).to_have_text("Vous aimerez aussi")
+    visitor.page.wait_for_function(
+        "starts => starts.some(start => document.querySelector('.vitrina-reason').textContent.startsWith(start))",
+        arg=[sentence.partition("{}")[0] for sentence in LANGUAGES["fr"].values()],
+    )
 
 
 def test_hostile_texts_stay_texts(storefront: Storefront, tag: str, visit: Visiting) -> None:

@@ -110,6 +110,37 @@ def test_calls_made_before_the_script_came_are_made_up_for(
     assert json.loads(asked.value.post_data or "")["requests"][0]["shopper_id"] == "customer-7"
 
 
+def test_what_a_guest_did_counts_for_the_shopper_from_the_next_list_on(visitor: Visit, sent: Sent, shop: Shop) -> None:
+    named = "Because you looked at Denim jacket"
+    visitor.page.evaluate("vitrina.track('view_item', { item_id: 'SKU-13' })")
+    guest = sent.of("view_item")[0]["shopper_id"]
+    with visitor.page.expect_response("**/v1/recommendations/batch*") as answered:
+        visitor.page.evaluate("vitrina.identify('customer-joined')")
+    [answer] = answered.value.json()["responses"]
+    assert named in {item["reason"]["text"] for item in answer["items"]}, "before any event has told it"
+    visitor.page.evaluate("vitrina.track('view_cart')")
+    for _ in range(50):  # on every other device of theirs as well, within moments
+        elsewhere = shop.recommend(placement="home", shopper_id="customer-joined")
+        if named in {item["reason"]["text"] for item in elsewhere["items"]}:
+            break
+        visitor.page.wait_for_timeout(100)
+    assert named in {item["reason"]["text"] for item in elsewhere["items"]}
+    assert shop.http.get(f"/v1/shoppers/{guest}", headers=shop.headers).status_code == 404
+
+    # who comes next in this browser is somebody else, and what a page claims of strangers' ids moves nothing
+    visitor.page.evaluate("vitrina.identify('customer-next')")
+    visitor.page.evaluate("vitrina.track('begin_checkout')")
+    assert "anonymous_id" not in sent.of("begin_checkout")[0]
+    claims = "claimed => vitrina.track('view_cart', { shopper_id: 'thief', anonymous_id: claimed })"
+    for claimed in ("customer-joined", guest, "customer-next"):
+        assert visitor.page.evaluate(claims, claimed) is True
+    visitor.page.wait_for_timeout(500)
+    kept = shop.http.get("/v1/shoppers/customer-joined", headers=shop.headers).json()
+    assert {event["item_id"] for event in kept["data"]} >= {"SKU-13"}
+    thief = shop.http.get("/v1/shoppers/thief", headers=shop.headers).json()
+    assert {event["type"] for event in thief["data"]} == {"view_cart"}
+
+
 def test_a_shopper_is_the_same_on_the_next_page(visitor: Visit, sent: Sent) -> None:
     visitor.page.evaluate("vitrina.track('view_cart')")
     visitor.page.reload()

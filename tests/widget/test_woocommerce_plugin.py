@@ -51,11 +51,11 @@ def test_php_finds_no_error(path: Path) -> None:
 
 
 def test_the_tag_stands_in_the_head() -> None:
-    [(name, attributes)] = Tags(run(["hook", "wp_head"])).found
+    [(name, attributes), (style, _)] = Tags(run(["hook", "wp_head"])).found
     source = "https://vitrina.example/widget/v1.js"
     expected = {"async": None, "crossorigin": None, "src": source, "data-key": OPTIONS["key"]}
-    assert (name, attributes) == ("script", expected)
-    [(_, waiting)] = Tags(run(["hook", "wp_head"], options={"consent": "denied"})).found
+    assert (name, attributes, style) == ("script", expected, "style")
+    [(_, waiting), _] = Tags(run(["hook", "wp_head"], options={"consent": "denied"})).found
     assert waiting["data-consent"] == "denied"
 
 
@@ -109,6 +109,19 @@ def test_shortcode_and_block_print_the_element() -> None:
     attributes = {"placement": "product-page", "layout": "grid", "limit": "", "heading": ""}
     printed = run(["block", "vitrina/recommendations", attributes], product={"sku": "W-1", "id": 7})
     assert Tags(printed).found[0][1] == {"placement": "product-page", "item-id": "W-1", "layout": "grid"}
+
+
+def test_a_list_for_a_category_names_that_of_the_page() -> None:
+    shortcode = ["shortcode", "vitrina", {"placement": "category"}]
+    assert Tags(run(shortcode, category="Shirts & more")).found[0][1]["category"] == "Shirts & more"
+    assert "category" not in Tags(run(shortcode)).found[0][1], "elsewhere there is none"
+    other = ["shortcode", "vitrina", {"placement": "category", "category": "Hats"}]
+    assert Tags(run(other, category="Shirts")).found[0][1]["category"] == "Hats"
+
+
+def test_a_column_keeps_room_for_as_many_as_it_will_show() -> None:
+    printed = run(["shortcode", "vitrina", {"layout": "list", "limit": "5"}])
+    assert Tags(printed).found[0][1]["style"] == "--vitrina-places: 5"
 
 
 def test_what_cannot_work_is_not_saved_and_said() -> None:

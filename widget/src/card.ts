@@ -39,7 +39,7 @@ function createImage(item: Item | null, { images = null }: CardOptions): HTMLEle
   if (!address) return showInitials(box, item);
   // The title stands beside the image as text: a second reading of it would only be in the way
   const image = make("img", "photo", { alt: "", width: 400, height: 500, decoding: "async", loading: "lazy" });
-  image.addEventListener("error", () => showInitials(box, item), { once: true });
+  image.onerror = () => showInitials(box, item);
   const sources = sourcesOf(address, images);
   if (sources) {
     image.sizes = "(max-width: 570px) 38vw, 216px"; // a card's width, see --card in styles.css

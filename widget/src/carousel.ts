@@ -20,9 +20,10 @@ export function tieButtons(row: HTMLElement, buttons: HTMLElement): () => void {
     row.scrollBy({ left: direction * row.clientWidth * SHARE_OF_VIEW }); // smoothly, unless the shopper wants no motion
   }
 
-  previous.addEventListener("click", () => scroll(-1));
-  next.addEventListener("click", () => scroll(1));
-  row.addEventListener("scroll", follow, { passive: true });
+  // as properties: a list that is tied again, as one that the server has drawn, listens once
+  previous.onclick = () => scroll(-1);
+  next.onclick = () => scroll(1);
+  row.onscroll = follow;
   const size = new ResizeObserver(follow);
   size.observe(row);
   return () => size.disconnect();

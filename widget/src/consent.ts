@@ -11,17 +11,17 @@ export interface Consent {
   give(answer: Answer): void;
 }
 
-/** `onChange` is called after consent was given or taken back. */
-export function createConsent(first: Answer, onChange: () => void): Consent {
+/** `first`: whether there is consent until somebody says a word; `onChange` is called after it was given or taken back. */
+export function createConsent(first: boolean, onChange: () => void): Consent {
   const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean };
-  const refused = globalPrivacyControl === true || doNotTrack === "1";
-  let answer = first;
-  const granted = () => !refused && answer === "granted";
+  const refused = globalPrivacyControl || doNotTrack === "1";
+  let agreed = first;
+  const granted = () => agreed && !refused;
   return {
     granted,
     give(next) {
       const before = granted();
-      answer = next === "granted" ? next : "denied"; // whatever is not a clear yes is a no
+      agreed = next === "granted"; // whatever is not a clear yes is a no
       if (granted() !== before) onChange();
     },
   };

@@ -32,7 +32,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
     try {
       // gtag pushes its arguments: ["event", "purchase", {…}], ["consent", "update", {…}]
       const { 0: command, 1: type, 2: values } = entry as [unknown, string, Payload];
-      if (command === "consent") return hearConsent(values);
+      if (command === "consent") return hearConsent(type, values);
       if (command === "event") return hearEvent(type, values);
       const { event, ecommerce } = entry as { event?: string; ecommerce?: Payload };
       if (event) hearEvent(event, { ...(entry as Payload), ...ecommerce });
@@ -50,9 +50,9 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
     onEvent(type, { ...pick(values, FIELDS), ...(items?.length && { items }) });
   }
 
-  function hearConsent(values: Payload = {}): void {
-    const { analytics_storage: storage } = values;
-    if (storage) onConsent(storage as Answer);
+  function hearConsent(how: string, { analytics_storage: storage }: Payload = {}): void {
+    // one of several defaults may be meant for another region: they take consent away, and what follows gives it
+    if (storage && (how === "update" || storage !== "granted")) onConsent(storage as Answer);
   }
 }
 

@@ -32,7 +32,7 @@ export function createIdentity(granted: () => boolean): Identity {
     who() {
       if (!granted()) return {};
       const known = lasting.get(KNOWN);
-      const guest = lasting.get(SHOPPER) ?? (known ? null : made(lasting, SHOPPER));
+      const guest = lasting.get(SHOPPER) ?? (known ? null : made(lasting, SHOPPER, "guest-"));
       const session = visit.get(SESSION) ?? made(visit, SESSION);
       return { shopper_id: known ?? guest!, session_id: session, ...(known && guest && { anonymous_id: guest }) };
     },
@@ -42,18 +42,19 @@ export function createIdentity(granted: () => boolean): Identity {
       if (known === next) return false;
       lasting.set(KNOWN, next);
       // whoever uses this browser next starts as nobody, not as the guest that the known shopper was before
-      if (!next) lasting.set(SHOPPER, null);
+      if (known) lasting.set(SHOPPER, null);
       return granted();
     },
     forget() {
-      for (const name of [SHOPPER, KNOWN]) lasting.set(name, null);
+      lasting.set(SHOPPER, null);
+      lasting.set(KNOWN, null);
       visit.set(SESSION, null);
     },
   };
 }
 
-function made(storage: ReturnType<typeof openStorage>, name: string): string {
-  const id = randomId();
+function made(storage: ReturnType<typeof openStorage>, name: string, prefix = ""): string {
+  const id = prefix + randomId();
   storage.set(name, id);
   return id;
 }

@@ -16,7 +16,6 @@ export function watchSeen(cards: Element[], onSeen: (places: number[]) => void):
   }
 
   function count(card: Element): void {
-    timers.delete(card);
     observer.unobserve(card);
     if (document.hidden) return observer.observe(card); // starts anew when the tab is looked at again
     if (!seen.length) telling = window.setTimeout(tell, GATHER_MS);

@@ -1,8 +1,8 @@
-/** Tells when a page becomes another one without being loaded: single-page shops, and pages the browser brings back. */
+/** Tells when a page becomes another one without being loaded: single-page shops, and pages the browser brings `back`. */
 
 const LOOK_MS = 300;
 
-export function watchNavigation(onNavigate: () => void, stopped: AbortSignal): void {
+export function watchNavigation(onNavigate: (back?: boolean) => void, stopped: AbortSignal): void {
   let path = location.pathname;
 
   function look(): void {
@@ -19,5 +19,5 @@ export function watchNavigation(onNavigate: () => void, stopped: AbortSignal): v
     const timer = setInterval(look, LOOK_MS);
     stopped.addEventListener("abort", () => clearInterval(timer));
   }
-  addEventListener("pageshow", ({ persisted }) => persisted && onNavigate(), { signal: stopped });
+  addEventListener("pageshow", ({ persisted }) => persisted && onNavigate(true), { signal: stopped });
 }

@@ -19,14 +19,10 @@ export function prepareFormats(): void {
 
 function numberFormat(currency: string | undefined, language: string): Intl.NumberFormat {
   // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw, as does no currency
-  for (const locale of [language, undefined]) {
-    for (const options of [{ style: "currency", currency } as const, { minimumFractionDigits: 2 }]) {
-      try {
-        return new Intl.NumberFormat(locale, options);
-      } catch {
-        continue;
-      }
-    }
+  const options: Intl.NumberFormatOptions = /^[a-z]{3}$/i.test(currency!) ? { style: "currency", currency } : { minimumFractionDigits: 2 };
+  try {
+    return new Intl.NumberFormat(language, options);
+  } catch {
+    return new Intl.NumberFormat(undefined, options); // the browser's own language is never refused
   }
-  throw 0; // the browser's own language is never refused
 }

@@ -2,6 +2,7 @@
 
 import { pageItem } from "./page";
 import type { Question } from "./recommendations";
+import { languageOf } from "./texts";
 
 const LIMIT = 8;
 const LIMIT_MOST = 100;
@@ -18,6 +19,7 @@ export function questionOf(element: Element): Question {
     placement,
     item_id: ids.slice(0, IDS_MOST),
     limit: Math.min(Math.max(parseInt(read("limit")) || LIMIT, 1), LIMIT_MOST),
+    lang: languageOf(element),
     ...(category && { category }),
   };
 }

@@ -6,6 +6,8 @@ export interface Question {
   placement: string;
   item_id: string[];
   limit: number;
+  /** Of the reasons, as BCP 47 writes it. */
+  lang: string;
   category?: string;
 }
 
@@ -30,6 +32,7 @@ export interface Answer {
 export interface Asker {
   shopper_id?: string;
   session_id?: string;
+  anonymous_id?: string;
   consent?: "denied";
   recent_item_id?: string[];
 }

@@ -1,4 +1,3 @@
-import type { Answer } from "./consent";
 import { safeUrl } from "./links";
 
 /** What the script tag says: whose shop this is, and where Vitrina answers. */
@@ -7,8 +6,8 @@ export interface Script {
   key: string;
   /** The address of the API, without a slash at the end. */
   api: string;
-  /** `data-consent`: what holds until the shopper has answered. */
-  consent: Answer;
+  /** Not `data-consent="denied"`: what holds until the shopper has answered. */
+  consent: boolean;
   /** `data-layer`: the name of the shop's data layer; `off` leaves it alone. */
   dataLayer: string;
   /** Not `data-auto="off"`: whether views and carts are told by what the page looks like. */
@@ -26,7 +25,7 @@ export function readScript(): Script | null {
 /** The same from code; null where the address is none. */
 export function scriptOf(key: string, api: string, consent?: string, dataLayer = "dataLayer", automatic = true): Script | null {
   const address = safeUrl(api).replace(/\/$/, "");
-  return address ? { key, api: address, consent: consent === "denied" ? consent : "granted", dataLayer, automatic } : null;
+  return address ? { key, api: address, consent: consent !== "denied", dataLayer, automatic } : null;
 }
 
 /** The address of a call. The key stays in the query so that a text/plain body needs no CORS preflight. */

@@ -8,7 +8,7 @@ import { createRecommend } from "./recommendations";
 import { idsOf, withoutRepeats } from "./repeats";
 import type { Script } from "./script";
 import { watchStorefront } from "./storefront";
-import { overrideTexts } from "./texts";
+import { languageOf, overrideTexts } from "./texts";
 import { createPush, type Vitrina } from "./vitrina";
 
 declare const VERSION: string;
@@ -33,8 +33,7 @@ export function start(script: Script): Vitrina {
 
   const recommend = createRecommend(script, () => {
     if (!consent.granted()) return { consent: "denied", recent_item_id: seen };
-    const { anonymous_id, ...who } = identity.who();
-    return who;
+    return identity.who();
   });
 
   function forget(): void {
@@ -47,6 +46,7 @@ export function start(script: Script): Vitrina {
   }
 
   async function pass(type: string, payload: Payload): Promise<boolean> {
+    await null; // until all have spoken who may forbid it, or say who is looking
     if (SEEN.test(type)) {
       const ids = idsOf(payload);
       seen = [...seen.filter((id) => !ids.includes(id)), ...ids].slice(-MOST_SEEN);
@@ -60,7 +60,7 @@ export function start(script: Script): Vitrina {
     version: VERSION,
     track: (type, payload = {}) => repeats.told("shop", type, payload),
     recommend: ({ placement = "home", item_id = [], limit = 8, ...rest }) =>
-      recommend({ placement, item_id: [item_id].flat(), limit, ...rest }).catch(() => null),
+      recommend({ placement, item_id: [item_id].flat(), limit, lang: languageOf(document.body), ...rest }).catch(() => null),
     identify: (shopperId) => identity.identify(shopperId) && refresh(),
     consent: consent.give,
     texts(words) {
@@ -78,9 +78,10 @@ export function start(script: Script): Vitrina {
 
   const early = window.vitrina;
   window.vitrina = vitrina;
-  if (Array.isArray(early)) vitrina.push(...early); // before the first question, which should know who asks
   const onNavigate = () => (repeats.forget(), refresh());
-  watchStorefront(script, { told: repeats.told, consent, onNavigate }, stopped);
+  watchStorefront(script, { told: repeats.told, consent, onNavigate, onLate: refresh }, stopped);
+  // before the first question, which should know who asks; and what is said of consent before all else
+  if (Array.isArray(early)) vitrina.push(...early.filter((call) => call?.[0] === "consent"), ...early);
   customElements.define(NAME, createElementClass({ recommend, told: repeats.told, stopped }));
   return vitrina;
 }

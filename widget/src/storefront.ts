@@ -9,25 +9,36 @@ import type { Told } from "./repeats";
 import type { Script } from "./script";
 
 const SETTLE_MS = 400; // whoever leaves sooner has not looked; and the shop's own word for the view comes first
+const LOOKS = 12; // a page that is drawn in the browser says after a while which product it shows, or after none
 
 interface Watched {
   told: Told;
   consent: Consent;
   /** The page has become another one. */
   onNavigate(): void;
+  /** Only now it says which product it shows. */
+  onLate(): void;
 }
 
-export function watchStorefront(script: Script, { told, consent, onNavigate }: Watched, stopped: AbortSignal): void {
+export function watchStorefront(script: Script, { told, consent, onNavigate, onLate }: Watched, stopped: AbortSignal): void {
   let timer = 0;
+  let shown = ""; // the product of this page
+  let before = ""; // and of a page before, as long as it may still stand there
 
-  function look(): void {
-    const item_id = stopped.aborted ? "" : pageItem();
-    if (item_id) void told("page", "view_item", { item_id });
+  /** `looks`: how many there were already. */
+  function look(looks: number): void {
+    const item_id = pageItem();
+    if (item_id !== before) before = "";
+    if (item_id && !before) {
+      shown = item_id;
+      void told("page", "view_item", { item_id });
+      if (looks) onLate(); // lists that go by the page have asked without it
+    } else if (looks < LOOKS) lookSoon(looks + 1);
   }
 
-  function lookSoon(): void {
+  function lookSoon(looks: number): void {
     clearTimeout(timer);
-    timer = window.setTimeout(look, SETTLE_MS);
+    timer = window.setTimeout(look, SETTLE_MS, looks);
   }
 
   if (script.dataLayer !== "off") {
@@ -36,11 +47,13 @@ export function watchStorefront(script: Script, { told, consent, onNavigate }: W
   }
   if (!script.automatic) return;
   watchCarts((payload) => void told("page", "add_to_cart", payload), stopped);
-  watchNavigation(() => {
+  watchNavigation((back) => {
+    before = back ? "" : shown || before;
+    shown = "";
     onNavigate();
-    lookSoon();
+    lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(lookSoon, stopped);
+  whenShown(() => lookSoon(0), stopped);
 }
 
 /** Runs once the page is read, and really opened where the browser has prepared it beforehand. */

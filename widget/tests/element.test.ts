@@ -40,14 +40,15 @@ afterEach(() => {
 test("attributes become the question", async () => {
   put('placement="cart" item-id="A" item-ids="B, C,,D" category="Men > Shirts" limit="3"');
   await settled();
-  const question = { placement: "cart", item_id: ["A", "B", "C", "D"], category: "Men > Shirts", limit: 3 };
+  const question = { placement: "cart", item_id: ["A", "B", "C", "D"], category: "Men > Shirts", limit: 3, lang: "en-US" };
   expect(questions).toEqual([question]);
 });
 
 test.each([
-  ["", { placement: "home", item_id: [], limit: 8 }],
-  ['item-id="A" limit="many"', { placement: "product-page", item_id: ["A"], limit: 8 }],
-  ['limit="100000"', { placement: "home", item_id: [], limit: 100 }],
+  ["", { placement: "home", item_id: [], limit: 8, lang: "en-US" }],
+  ['item-id="A" limit="many"', { placement: "product-page", item_id: ["A"], limit: 8, lang: "en-US" }],
+  ['lang="de-AT"', { placement: "home", item_id: [], limit: 8, lang: "de-AT" }],
+  ['limit="100000"', { placement: "home", item_id: [], limit: 100, lang: "en-US" }],
 ])("<vitrina-recommendations %s> asks sensibly", async (attributes, question) => {
   put(attributes);
   await settled();

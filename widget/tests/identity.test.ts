@@ -13,7 +13,7 @@ beforeEach(() => {
 test("a shopper and a visit keep their ids over pages", () => {
   const first = createIdentity();
   const [shopper, session] = [first.who().shopper_id, first.who().session_id];
-  expect(shopper).toMatch(/^[0-9a-f-]{32,36}$/);
+  expect(shopper).toMatch(/^guest-[0-9a-f]{32}$/); // which the server believes to be a guest's
   expect(session).not.toBe(shopper);
   const second = createIdentity();
   expect([second.who().shopper_id, second.who().session_id]).toEqual([shopper, session]);
@@ -69,6 +69,14 @@ test("a known shopper is told together with the guest that they were", () => {
   const guest = identity.who().shopper_id;
   identity.identify("customer-7");
   expect(identity.who()).toMatchObject({ shopper_id: "customer-7", anonymous_id: guest });
+});
+
+test("whoever takes over from a known shopper does not take the guest that one was", () => {
+  const identity = createIdentity();
+  identity.who();
+  identity.identify("customer-7");
+  identity.identify("customer-8");
+  expect(identity.who()).not.toHaveProperty("anonymous_id");
 });
 
 test("without consent nobody is recognised, nothing is stored, and what was is removed", () => {

@@ -3,7 +3,7 @@ import { createRecommend, type Question, type Recommend } from "../src/recommend
 import { scriptOf } from "../src/script";
 
 const script = scriptOf("vpk_1", "https://api.example")!;
-const question = (placement: string): Question => ({ placement, item_id: ["SKU-1"], limit: 8 });
+const question = (placement: string): Question => ({ placement, item_id: ["SKU-1"], limit: 8, lang: "en" });
 let asked: { placement: string }[][];
 let answer: (requests: { placement: string }[]) => Response;
 let recommend: Recommend;

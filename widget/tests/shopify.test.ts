@@ -68,6 +68,13 @@ test("a block in the cart names what is in it", async () => {
   expect([list!.getAttribute("item-ids"), list!.getAttribute("layout")]).toEqual(["A,2", "grid"]);
 });
 
+test("a block on a collection's page names the collection, and a column keeps room for its products", async () => {
+  const list = await render("recommendations", { placement: "category", layout: "list", limit: 5 }, { collection: { title: "Shirts & more" } });
+  expect(list!.getAttribute("category")).toBe("Shirts & more");
+  expect(list!.getAttribute("style")).toBe("--vitrina-places: 5");
+  expect((await render("recommendations", { placement: "category" }))!.hasAttribute("category")).toBe(false);
+});
+
 test("what a manager types stays text", async () => {
   const heading = '"><script>alert(1)</script>';
   expect((await render("recommendations", { heading }))!.getAttribute("heading")).toBe(heading);

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { scriptOf } from "../src/script";
 import type { Vitrina } from "../src/vitrina";
 
@@ -24,12 +24,23 @@ async function start(options: { consent?: "denied"; early?: unknown[]; layer?: s
   vitrina = module.start(scriptOf("vpk_1", "https://api.example", options.consent, options.layer)!);
 }
 
+/** The names of what is written from now on, if only for a moment. */
+function watchWrites(): string[] {
+  const written: string[] = [];
+  const watched = { getItem: () => null, setItem: (name: string) => written.push(name), removeItem: () => {}, clear: () => {} };
+  for (const name of ["localStorage", "sessionStorage"]) vi.stubGlobal(name, watched);
+  return written;
+}
+
 beforeEach(() => {
+  vi.unstubAllGlobals();
   asked = [];
   localStorage.clear();
   sessionStorage.clear();
   delete (window as { dataLayer?: unknown }).dataLayer;
 });
+
+afterEach(() => vitrina.remove());
 
 test("calls kept from before are made up for, unknown ones ignored, and stubs get their results", async () => {
   const done = vi.fn();
@@ -90,8 +101,113 @@ test("without consent nothing is written or sent, and lists go by this tab", asy
   await start({ consent: "denied" });
   await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);
   await vitrina.recommend({ placement: "home" });
-  expect(of("/recommendations")[0]!.requests[0]).toEqual({ placement: "home", item_id: ["A"], limit: 8, consent: "denied", recent_item_id: ["A"] });
+  expect(of("/recommendations")[0]!.requests[0]).toEqual({ placement: "home", item_id: ["A"], limit: 8, lang: "en-US", consent: "denied", recent_item_id: ["A"] });
   expect([events().length, localStorage.length, sessionStorage.length, document.cookie]).toEqual([0, 0, 0, ""]);
+});
+
+/** What a shop that draws its pages in the browser puts there for search engines. */
+function showProduct(sku: string): void {
+  document.head.innerHTML = `<script type="application/ld+json">${JSON.stringify({ "@type": "Product", sku })}</script>`;
+}
+
+const views = () => events().flatMap(({ type, item_id }) => (type === "view_item" ? [item_id] : []));
+const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("the product of a page that is drawn late is waited for, and that of the page before is not told again", async () => {
+  document.head.innerHTML = "";
+  history.pushState({}, "", "/a");
+  await start();
+  await after(600);
+  expect(views()).toEqual([]);
+  showProduct("A");
+  await after(600);
+  expect(views()).toEqual(["A"]);
+  history.pushState({}, "", "/b"); // seen within 300 ms; what stands there is still A
+  await after(1000);
+  expect(views()).toEqual(["A"]);
+  showProduct("B");
+  await after(600);
+  expect(views()).toEqual(["A", "B"]);
+}, 10_000);
+
+test("what a page before has left there is told by no page after it, however many the shopper hurries through", async () => {
+  showProduct("A");
+  history.pushState({}, "", "/a");
+  await start();
+  await after(600);
+  expect(views()).toEqual(["A"]);
+  for (const path of ["/a/reviews", "/b"]) {
+    history.pushState({}, "", path);
+    await after(1000);
+  }
+  expect(views()).toEqual(["A"]);
+  showProduct("B");
+  await after(600);
+  expect(views()).toEqual(["A", "B"]);
+}, 10_000);
+
+test("a product looked at again, after a page that shows none or out of the browser's memory, is told again", async () => {
+  showProduct("A");
+  history.pushState({}, "", "/a");
+  await start();
+  await after(600);
+  history.pushState({}, "", "/cart");
+  document.head.innerHTML = "";
+  await after(1000);
+  history.pushState({}, "", "/a");
+  showProduct("A");
+  await after(1000);
+  expect(views()).toEqual(["A", "A"]);
+  window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+  await after(600);
+  expect(views()).toEqual(["A", "A", "A"]);
+}, 10_000);
+
+test("a shopper whom nobody asked to forget is kept, as the tests below would see", async () => {
+  const written = watchWrites();
+  await start({ early: [["identify", "customer-7"], ["track", "view_item", { item_id: "B" }]] });
+  await settled();
+  expect(new Set(written)).toEqual(new Set(["vitrina_known_shopper", "vitrina_session", "vitrina_outbox"]));
+});
+
+test("nothing is written before all have spoken who may forbid it", async () => {
+  const written = watchWrites();
+  (window as any).dataLayer = [["consent", "default", { analytics_storage: "denied" }], { event: "view_item", ecommerce: { items: [{ item_id: "A" }] } }];
+  await start({ early: [["track", "view_item", { item_id: "B" }], ["identify", "customer-7"]] });
+  await settled();
+  expect([written, events()]).toEqual([[], []]);
+});
+
+test("what a page's own calls say last of consent holds for what they told first", async () => {
+  const written = watchWrites();
+  await start({ early: [["track", "view_item", { item_id: "B" }], ["consent", "denied"]] });
+  await settled();
+  expect([written, events()]).toEqual([[], []]);
+});
+
+test("who is named before a page's own word on consent leaves no trace either", async () => {
+  const written = watchWrites();
+  await start({ early: [["identify", "customer-7"], null, ["consent", "denied"]] });
+  await settled();
+  expect(written).toEqual([]);
+});
+
+test("a default of Consent Mode, which may be meant for other regions, gives no consent that another took away", async () => {
+  const said = (how: string, analytics_storage: string, region?: string[]) => ["consent", how, { analytics_storage, region }];
+  (window as any).dataLayer = [said("default", "denied", ["DE"]), said("default", "granted")];
+  await start();
+  await expect(vitrina.track("view_item", { item_id: "A" })).resolves.toBe(false);
+  (window as any).dataLayer.push(said("update", "granted"));
+  await expect(vitrina.track("view_item", { item_id: "B" })).resolves.toBe(true);
+});
+
+test("a list is asked with both names of who was a guest before", async () => {
+  await start();
+  await vitrina.track("view_item", { item_id: "A" });
+  vitrina.identify("customer-7");
+  await vitrina.recommend({ placement: "home" });
+  const guest = events()[0]!.shopper_id;
+  expect(of("/recommendations").at(-1)!.requests[0]).toMatchObject({ shopper_id: "customer-7", anonymous_id: guest });
 });
 
 test("consent taken back removes what was stored; Consent Mode speaks for the shopper", async () => {

@@ -99,13 +99,23 @@ function write() {
   const source = fixed ? `${host}/widget/${release.version}/widget.js` : `${host}/widget/v1.js`;
   const checked = fixed ? ` integrity="${release.integrity}"` : "";
   const looks = Object.entries(properties()).map(([name, value]) => `${name}: ${value};`);
-  const style = looks.length ? `\n<style>vitrina-recommendations { ${looks.join(" ")} }</style>` : "";
+  const rules = looks.length ? [`vitrina-recommendations { ${looks.join(" ")} }`] : [];
+  const list = `vitrina-recommendations[placement="${of("placement").value}"]`;
+  rules.push(`${list}:not(:defined) { display: block; min-height: ${room()}; }`);
+  const style = `\n<style>\n${rules.join("\n")}\n</style>`;
   document.querySelector("#head").value = `<script async crossorigin src="${source}"${checked} data-key="${escaped(key)}"></script>${style}`;
   const shown = { ...attributes() };
   if ("item-id" in shown) shown["item-id"] = "THE PRODUCT'S ID";
   if ("item-ids" in shown) shown["item-ids"] = "THE PRODUCTS' IDS, WITH COMMAS";
   const written = Object.entries(shown).map(([name, value]) => (value ? ` ${name}="${escaped(value)}"` : ` ${name}`));
   document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}></vitrina-recommendations>`;
+}
+
+/** As high as the list will be, so that nothing moves when the script arrives; of a grid its first row. */
+function room() {
+  if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.425em)";
+  const gap = "clamp(0.875em, 2vw, 1.25em)";
+  return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (7em + ${gap}))`;
 }
 
 function escaped(text) {

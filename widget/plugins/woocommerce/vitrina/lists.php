@@ -12,15 +12,21 @@ function vitrina_item_id($product)
     return $sku !== '' ? $sku : (string) $product->get_id();
 }
 
-/** One element; attributes that are unknown or empty are left out. */
+/** One element; attributes that are unknown or empty are left out. A list for a category knows that of the page. */
 function vitrina_element($attributes)
 {
+    if (($attributes['placement'] ?? '') === 'category' && empty($attributes['category']) && is_product_category()) {
+        $attributes['category'] = single_term_title('', false);
+    }
     $written = '';
     foreach (VITRINA_ATTRIBUTES as $name) {
         $value = trim((string) ($attributes[$name] ?? ''));
         if ($value !== '') {
             $written .= sprintf(' %s="%s"', $name, esc_attr($value));
         }
+    }
+    if (($attributes['layout'] ?? '') === 'list' && (int) ($attributes['limit'] ?? 0) > 0) {
+        $written .= sprintf(' style="--vitrina-places: %d"', (int) $attributes['limit']);
     }
     return '<vitrina-recommendations' . $written . '></vitrina-recommendations>';
 }

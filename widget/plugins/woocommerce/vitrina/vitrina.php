@@ -27,6 +27,12 @@ add_action('woocommerce_after_cart', 'vitrina_print_cart_list');
 add_action('woocommerce_thankyou', 'vitrina_print_order');
 add_shortcode('vitrina', 'vitrina_shortcode');
 
+/** As high as lists will be: so nothing moves when the script arrives. A grid begins with the room of its first row. */
+const VITRINA_ROOM = <<<'CSS'
+vitrina-recommendations:not(:defined) { display: block; min-height: calc(clamp(9em, 38vw, 13.5em) * 1.25 + 11.425em); }
+vitrina-recommendations[layout="list"]:not(:defined) { --gap: clamp(0.875em, 2vw, 1.25em); min-height: calc(3.875em - var(--gap) + var(--vitrina-places, 8) * (7em + var(--gap))); }
+CSS;
+
 /** The one tag that the widget needs. */
 function vitrina_print_script()
 {
@@ -35,9 +41,10 @@ function vitrina_print_script()
         return;
     }
     printf(
-        "<script async crossorigin src=\"%s\" data-key=\"%s\"%s></script>\n",
+        "<script async crossorigin src=\"%s\" data-key=\"%s\"%s></script>\n<style>\n%s\n</style>\n",
         esc_url($settings['host'] . '/widget/v1.js'),
         esc_attr($settings['key']),
-        $settings['consent'] === 'denied' ? ' data-consent="denied"' : ''
+        $settings['consent'] === 'denied' ? ' data-consent="denied"' : '',
+        VITRINA_ROOM
     );
 }

@@ -1,0 +1,103 @@
+"""Why an item is in a list, said to shoppers in the languages of the widget; a language is one entry.
+
+`{}` is the name of a product or a category as the catalog has it. It stands in the language's own quotation marks
+wherever a sentence goes on around it, so that no sentence asks for its gender, number or case, nor for the shopper's.
+"""
+
+ENGLISH = {
+    "similar": "Similar to {}",
+    "bought-together": "Often bought with {}",
+    "viewed-together": "Often viewed with {}",
+    "curated": "Goes with {}",
+    "because-liked": "Because you liked {}",
+    "because-viewed": "Because you looked at {}",
+    "because-bought": "Because you bought {}",
+    "popular-in-category": "Popular in {}",
+    "same-category": "More from {}",
+    "popular": "Popular in this shop",
+    "newest": "New in this shop",
+    "recent": "You looked at this lately",
+    "again": "You bought this before",
+    "for-you": "Picked for you",
+}
+_GERMAN = {
+    "similar": "Ähnlich wie „{}“",
+    "bought-together": "Oft zusammen mit „{}“ gekauft",
+    "viewed-together": "Oft zusammen mit „{}“ angesehen",
+    "curated": "Passt zu „{}“",
+    "because-liked": "Weil Ihnen „{}“ gefällt",
+    "because-viewed": "Weil Sie „{}“ angesehen haben",
+    "because-bought": "Weil Sie „{}“ gekauft haben",
+    "popular-in-category": "Beliebt in „{}“",
+    "same-category": "Mehr aus „{}“",
+    "popular": "Beliebt in diesem Shop",
+    "newest": "Neu in diesem Shop",
+    "recent": "Kürzlich angesehen",
+    "again": "Schon einmal gekauft",
+    "for-you": "Für Sie ausgewählt",
+}
+_FRENCH = {
+    "similar": "Similaire à «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "bought-together": "Souvent acheté avec «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "viewed-together": "Souvent consulté avec «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "curated": "Se marie bien avec «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "because-liked": "Parce que vous avez aimé «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "because-viewed": "Parce que vous avez consulté «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "because-bought": "Parce que vous avez acheté «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "popular-in-category": "Populaire dans «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "same-category": "À voir aussi dans «\N{NO-BREAK SPACE}{}\N{NO-BREAK SPACE}»",
+    "popular": "Populaire dans cette boutique",
+    "newest": "Nouveau dans cette boutique",
+    "recent": "Consulté récemment",
+    "again": "Déjà acheté",
+    "for-you": "Choisi pour vous",
+}
+_SPANISH = {
+    "similar": "Similar a «{}»",
+    "bought-together": "Se suele comprar con «{}»",
+    "viewed-together": "Se suele ver con «{}»",
+    "curated": "Combina con «{}»",
+    "because-liked": "Porque te gustó «{}»",
+    "because-viewed": "Porque viste «{}»",
+    "because-bought": "Porque compraste «{}»",
+    "popular-in-category": "Popular en «{}»",
+    "same-category": "Más de «{}»",
+    "popular": "Popular en esta tienda",
+    "newest": "Novedad en esta tienda",
+    "recent": "Lo viste hace poco",
+    "again": "Ya lo compraste",
+    "for-you": "Elegido para ti",
+}
+_POLISH = {
+    "similar": "Podobne do produktu „{}”",
+    "bought-together": "Często kupowane z produktem „{}”",
+    "viewed-together": "Często oglądane z produktem „{}”",
+    "curated": "Pasuje do produktu „{}”",
+    "because-liked": "Na podstawie polubionego produktu „{}”",
+    "because-viewed": "Na podstawie oglądanego produktu „{}”",
+    "because-bought": "Na podstawie kupionego produktu „{}”",
+    "popular-in-category": "Popularne w kategorii „{}”",
+    "same-category": "Więcej z kategorii „{}”",
+    "popular": "Popularne w tym sklepie",
+    "newest": "Nowość w tym sklepie",
+    "recent": "Ostatnio oglądane",
+    "again": "Kupione wcześniej",
+    "for-you": "Wybrane dla Ciebie",
+}
+_RUSSIAN = {
+    "similar": "Похоже на «{}»",
+    "bought-together": "Часто покупают вместе с «{}»",
+    "viewed-together": "Часто смотрят вместе с «{}»",
+    "curated": "Подходит к «{}»",
+    "because-liked": "Вам понравилось: «{}»",
+    "because-viewed": "Вы смотрели: «{}»",
+    "because-bought": "Вы покупали: «{}»",
+    "popular-in-category": "Популярно в категории «{}»",
+    "same-category": "Ещё из категории «{}»",
+    "popular": "Популярно в этом магазине",
+    "newest": "Новинка в этом магазине",
+    "recent": "Вы недавно смотрели",
+    "again": "Вы уже покупали",
+    "for-you": "Подобрано для вас",
+}
+LANGUAGES = {"en": ENGLISH, "de": _GERMAN, "fr": _FRENCH, "es": _SPANISH, "pl": _POLISH, "ru": _RUSSIAN}
