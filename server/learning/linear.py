@@ -164,8 +164,9 @@ def solve(
 ) -> Solution:
     """Solve min_B α‖X−XB‖² + (1−α)‖T−SB‖² + ‖K^½(I−B)‖² + λ‖B‖² with diag(B) = 0 and keep its strongest entries.
 
-    The links are not sharpened yet. `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
-    + `settings.image` · likeness of images. Memory: two dense (n, n) float32 and a block.
+    `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
+    + `settings.image` · likeness of images. The links are not sharpened yet. Memory: two dense (n, n) float32 and a
+    block.
     """
     share = np.float32(settings.behaviour)
     gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)

@@ -27,7 +27,7 @@ def shop() -> Shop:
     categories = ["Hair Care > Combs" if row < 20 else "Books" for row in range(COUNT)]
     held_out = np.zeros(len(histories), dtype=np.bool_)
     held_out[np.unique(histories.shoppers, return_index=True)[1] + 80] = True
-    return Shop("shop", Products(names, names, names, categories), histories, held_out, True)
+    return Shop("shop", Products(names, names, names, [""] * COUNT, categories), histories, held_out, True)
 
 
 def events(histories: Histories) -> set[tuple[int, int, int]]:
