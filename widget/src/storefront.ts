@@ -5,6 +5,7 @@ import type { Consent } from "./consent";
 import { watchDataLayer } from "./datalayer";
 import { watchNavigation } from "./navigation";
 import { pageItem } from "./page";
+import { whenRead } from "./reading";
 import type { Told } from "./repeats";
 import type { Script } from "./script";
 
@@ -53,14 +54,12 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
     onNavigate();
     lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(() => lookSoon(0), stopped);
+  whenShown(() => lookSoon(0));
 }
 
 /** Runs once the page is read, and really opened where the browser has prepared it beforehand. */
-function whenShown(run: () => void, stopped: AbortSignal): void {
-  const once = { once: true, signal: stopped };
+function whenShown(run: () => void): void {
   if ((document as { prerendering?: boolean }).prerendering) {
-    document.addEventListener("prerenderingchange", () => whenShown(run, stopped), once);
-  } else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run, once);
-  else run();
+    document.addEventListener("prerenderingchange", () => whenRead(run), { once: true });
+  } else whenRead(run);
 }
