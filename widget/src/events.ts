@@ -96,8 +96,8 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
   whenRead(() => setTimeout(() => (outbox.recover(), send())));
 
   return {
-    track(type, payload = {}) {
-      if (!consent.granted() || stopped.aborted) return Promise.resolve(false);
+    async track(type, payload = {}) {
+      if (!consent.granted() || stopped.aborted) return false;
       // An order is told on each load of its page; its number makes it count once
       const order = type === "purchase" && payload.transaction_id;
       const event = { event_id: order ? `purchase-${order}`.slice(0, 128) : randomId(), ...identity.who(), ...payload, type };

@@ -3,6 +3,7 @@
 import { watchCarts } from "./carts";
 import type { Consent } from "./consent";
 import { watchDataLayer } from "./datalayer";
+import type { Payload } from "./events";
 import { watchNavigation } from "./navigation";
 import { pageItem } from "./page";
 import { whenRead } from "./reading";
@@ -43,7 +44,7 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
   }
 
   if (script.dataLayer !== "off") {
-    const onEvent = (type: string, payload: object) => void told("layer", type, { ...payload });
+    const onEvent = (type: string, payload: Payload) => void told("layer", type, payload);
     watchDataLayer(script.dataLayer, { onEvent, onConsent: consent.give }, stopped);
   }
   if (!script.automatic) return;
