@@ -50,7 +50,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
     onEvent(type, { ...pick(values, FIELDS), ...(items?.length && { items }) });
   }
 
-  function hearConsent(how: string, { analytics_storage: storage }: Payload = {}): void {
+  function hearConsent(how: string, { analytics_storage: storage }: Payload): void {
     // one of several defaults may be meant for another region: they take consent away, and what follows gives it
     if (storage && (how === "update" || storage !== "granted")) onConsent(storage as Answer);
   }

@@ -3,6 +3,7 @@
 import type { Consent } from "./consent";
 import { type Identity, randomId } from "./identity";
 import { openOutbox, type Sent } from "./outbox";
+import { whenRead } from "./reading";
 import { addressOf, type Script } from "./script";
 
 export type Payload = Record<string, unknown>;
@@ -91,13 +92,12 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
 
   addEventListener("pagehide", leave, { signal: stopped });
   addEventListener("online", () => ((attempts = 0), again()), { signal: stopped });
-  stopped.addEventListener("abort", () => clearTimeout(timer));
   // what earlier pages could not send; read later, for the first look into storage is a slow one
-  setTimeout(() => (outbox.recover(), send()));
+  whenRead(() => setTimeout(() => (outbox.recover(), send())));
 
   return {
-    track(type, payload = {}) {
-      if (!consent.granted() || stopped.aborted) return Promise.resolve(false);
+    async track(type, payload = {}) {
+      if (!consent.granted() || stopped.aborted) return false;
       // An order is told on each load of its page; its number makes it count once
       const order = type === "purchase" && payload.transaction_id;
       const event = { event_id: order ? `purchase-${order}`.slice(0, 128) : randomId(), ...identity.who(), ...payload, type };

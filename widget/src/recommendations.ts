@@ -1,5 +1,6 @@
 /** Asks for lists: every question of a page that comes up at once travels in one request. */
 
+import { whenRead } from "./reading";
 import { addressOf, type Script } from "./script";
 
 export interface Question {
@@ -72,8 +73,7 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
       });
       // one question that the API refuses must not take the others of the page with it
       if (response.status === 422 && batch.length > 1) return batch.forEach((one) => void ask([one]));
-      if (!response.ok) throw response.status;
-      const { responses } = (await response.json()) as { responses: Answer[] };
+      const { responses } = (await response.json()) as { responses: Answer[] }; // of an error there are none
       for (const { resolve, reject } of batch) {
         const answer = responses.shift();
         if (answer?.items) resolve(answer);
@@ -88,10 +88,8 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
   return (question) =>
     new Promise((resolve, reject) => {
       if (!waiting.length) {
-        if (document.readyState === "loading") {
-          setTimeout(flush, PARSING_PAUSE_MS);
-          document.addEventListener("DOMContentLoaded", flush, { once: true });
-        } else queueMicrotask(flush);
+        setTimeout(flush, PARSING_PAUSE_MS);
+        whenRead(() => queueMicrotask(flush));
       }
       waiting.push({ question, resolve, reject });
     });

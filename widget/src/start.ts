@@ -5,6 +5,7 @@ import { createElementClass, elements, NAME } from "./element";
 import { createEvents, type Payload } from "./events";
 import { createIdentity } from "./identity";
 import { createRecommend } from "./recommendations";
+import { whenRead } from "./reading";
 import { idsOf, withoutRepeats } from "./repeats";
 import type { Script } from "./script";
 import { watchStorefront } from "./storefront";
@@ -46,11 +47,11 @@ export function start(script: Script): Vitrina {
   }
 
   async function pass(type: string, payload: Payload): Promise<boolean> {
-    await null; // until all have spoken who may forbid it, or say who is looking
     if (SEEN.test(type)) {
       const ids = idsOf(payload);
       seen = [...seen.filter((id) => !ids.includes(id)), ...ids].slice(-MOST_SEEN);
     }
+    await new Promise<void>(whenRead); // until all have spoken who may forbid it, or say who is looking
     const accepted = await events.track(type, payload);
     if (PREFERENCES.test(type) && (accepted || !consent.granted())) refresh();
     return accepted;

@@ -1,5 +1,7 @@
 /** What is kept in the browser. Without consent, or where storage is closed to us, everything lasts as long as the page. */
 
+import { whenRead } from "./reading";
+
 export interface Kept {
   get(name: string): string | null;
   set(name: string, value: string | null): void;
@@ -20,12 +22,17 @@ export function openStorage(storage: () => Storage, allowed: () => boolean): Kep
     },
     set(name, value) {
       memory.set(name, value);
-      try {
-        if (value === null) storage().removeItem(name);
-        else if (allowed()) storage().setItem(name, value);
-      } catch {
-        // private mode, a full quota or a blocked third party: memory has to do
-      }
+      if (document.readyState === "loading") write(name, null); // what was there does not hold any more
+      whenRead(() => write(name, value));
     },
   };
+
+  function write(name: string, value: string | null): void {
+    try {
+      if (value === null) storage().removeItem(name);
+      else if (allowed()) storage().setItem(name, value);
+    } catch {
+      // private mode, a full quota or a blocked third party: memory has to do
+    }
+  }
 }

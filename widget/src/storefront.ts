@@ -3,8 +3,10 @@
 import { watchCarts } from "./carts";
 import type { Consent } from "./consent";
 import { watchDataLayer } from "./datalayer";
+import type { Payload } from "./events";
 import { watchNavigation } from "./navigation";
 import { pageItem } from "./page";
+import { whenRead } from "./reading";
 import type { Told } from "./repeats";
 import type { Script } from "./script";
 
@@ -42,7 +44,7 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
   }
 
   if (script.dataLayer !== "off") {
-    const onEvent = (type: string, payload: object) => void told("layer", type, { ...payload });
+    const onEvent = (type: string, payload: Payload) => void told("layer", type, payload);
     watchDataLayer(script.dataLayer, { onEvent, onConsent: consent.give }, stopped);
   }
   if (!script.automatic) return;
@@ -53,14 +55,12 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
     onNavigate();
     lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(() => lookSoon(0), stopped);
+  whenShown(() => lookSoon(0));
 }
 
 /** Runs once the page is read, and really opened where the browser has prepared it beforehand. */
-function whenShown(run: () => void, stopped: AbortSignal): void {
-  const once = { once: true, signal: stopped };
+function whenShown(run: () => void): void {
   if ((document as { prerendering?: boolean }).prerendering) {
-    document.addEventListener("prerenderingchange", () => whenShown(run, stopped), once);
-  } else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run, once);
-  else run();
+    document.addEventListener("prerenderingchange", () => whenRead(run), { once: true });
+  } else whenRead(run);
 }

@@ -25,9 +25,14 @@ async function start(options: { consent?: "denied"; early?: unknown[]; layer?: s
 }
 
 /** The names of what is written from now on, if only for a moment. */
-function watchWrites(): string[] {
+function watchWrites(kept: Record<string, string> = {}): string[] {
   const written: string[] = [];
-  const watched = { getItem: () => null, setItem: (name: string) => written.push(name), removeItem: () => {}, clear: () => {} };
+  const watched = {
+    getItem: (name: string) => kept[name] ?? null,
+    setItem: (name: string) => written.push(name),
+    removeItem: (name: string) => delete kept[name],
+    clear: () => {},
+  };
   for (const name of ["localStorage", "sessionStorage"]) vi.stubGlobal(name, watched);
   return written;
 }
@@ -190,6 +195,40 @@ test("who is named before a page's own word on consent leaves no trace either", 
   await start({ early: [["identify", "customer-7"], null, ["consent", "denied"]] });
   await settled();
   expect(written).toEqual([]);
+});
+
+/** The page is still on its way until the function it returns is called. */
+function reading(): () => void {
+  Object.defineProperty(document, "readyState", { value: "loading", configurable: true });
+  return () => {
+    delete (document as { readyState?: unknown }).readyState;
+    document.dispatchEvent(new Event("DOMContentLoaded"));
+  };
+}
+
+test("nothing is written or told before the page is read, which may deny it further down", async () => {
+  const left = JSON.stringify([{ event: { event_id: "left", type: "view_cart" }, at: Date.now() }]);
+  const written = watchWrites({ vitrina_outbox: left });
+  const read = reading();
+  await start({ early: [["identify", "customer-7"], ["track", "view_item", { item_id: "A" }]] });
+  await vitrina.recommend({ placement: "home" });
+  await settled();
+  expect([written, events()]).toEqual([[], []]);
+  (window as any).dataLayer.push(["consent", "default", { analytics_storage: "denied" }]);
+  read();
+  await settled();
+  expect([written, events()]).toEqual([[], []]);
+});
+
+test("what a page that forbids nothing told while it was read is sent then, and its shopper kept", async () => {
+  const written = watchWrites();
+  const read = reading();
+  await start({ early: [["identify", "customer-7"], ["track", "view_item", { item_id: "A" }]] });
+  await settled();
+  read();
+  await settled();
+  expect(events()).toMatchObject([{ item_id: "A", shopper_id: "customer-7" }]);
+  expect(new Set(written)).toEqual(new Set(["vitrina_known_shopper", "vitrina_session", "vitrina_outbox"]));
 });
 
 test("a default of Consent Mode, which may be meant for other regions, gives no consent that another took away", async () => {
