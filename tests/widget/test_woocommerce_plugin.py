@@ -122,6 +122,8 @@ def test_a_list_for_a_category_names_that_of_the_page() -> None:
 def test_a_column_keeps_room_for_as_many_as_it_will_show() -> None:
     printed = run(["shortcode", "vitrina", {"layout": "list", "limit": "5"}])
     assert Tags(printed).found[0][1]["style"] == "--vitrina-places: 5"
+    grid = run(["shortcode", "vitrina", {"layout": "grid", "limit": "5"}])
+    assert [name for name, _ in Tags(grid).found] == ["vitrina-recommendations", *("i",) * 5]
 
 
 def test_what_cannot_work_is_not_saved_and_said() -> None:

@@ -63,7 +63,7 @@ function showInitials(box: HTMLElement, item: Item): HTMLElement {
 function createPrice(item: Item, { language, texts }: CardOptions): (Node | string)[] {
   const { price, sale_price: sale } = item;
   if (price == null) return [];
-  const show = (amount: number) => formatPrice(amount, item.currency ?? undefined, language);
+  const show = (amount: number) => formatPrice(amount, item.currency, language);
   if (!sale || sale >= price) return [show(price)];
   return [
     make("span", "hidden", {}, `${texts.now} `),

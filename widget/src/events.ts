@@ -91,7 +91,6 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
 
   addEventListener("pagehide", leave, { signal: stopped });
   addEventListener("online", () => ((attempts = 0), again()), { signal: stopped });
-  stopped.addEventListener("abort", () => clearTimeout(timer));
   // what earlier pages could not send; read later, for the first look into storage is a slow one
   setTimeout(() => (outbox.recover(), send()));
 

@@ -3,7 +3,7 @@
 const formats = new Map<string, Intl.NumberFormat>(); // making one costs more than using it a hundred times
 
 /** The price as shoppers read it, such as "19,90 €"; without a usable currency the number alone. */
-export function formatPrice(price: number, currency: string | undefined, language: string): string {
+export function formatPrice(price: number, currency: string | null | undefined, language: string): string {
   const key = `${language} ${currency}`;
   let format = formats.get(key);
   if (!format) formats.set(key, (format = numberFormat(currency, language)));
@@ -17,9 +17,9 @@ export function prepareFormats(): void {
   setTimeout(() => new Intl.NumberFormat("en"));
 }
 
-function numberFormat(currency: string | undefined, language: string): Intl.NumberFormat {
+function numberFormat(currency: string | null | undefined, language: string): Intl.NumberFormat {
   // Both come from other people's pages and files: `lang="en_GB"` and "EURO" make Intl throw, as does no currency
-  const options: Intl.NumberFormatOptions = /^[a-z]{3}$/i.test(currency!) ? { style: "currency", currency } : { minimumFractionDigits: 2 };
+  const options: Intl.NumberFormatOptions = /^[a-z]{3}$/i.test(currency!) ? { style: "currency", currency: currency! } : { minimumFractionDigits: 2 };
   try {
     return new Intl.NumberFormat(language, options);
   } catch {

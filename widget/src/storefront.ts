@@ -53,14 +53,14 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
     onNavigate();
     lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(() => lookSoon(0), stopped);
+  whenShown(() => lookSoon(0));
 }
 
 /** Runs once the page is read, and really opened where the browser has prepared it beforehand. */
-function whenShown(run: () => void, stopped: AbortSignal): void {
-  const once = { once: true, signal: stopped };
+function whenShown(run: () => void): void {
+  const once = { once: true };
   if ((document as { prerendering?: boolean }).prerendering) {
-    document.addEventListener("prerenderingchange", () => whenShown(run, stopped), once);
+    document.addEventListener("prerenderingchange", () => whenShown(run), once);
   } else if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", run, once);
   else run();
 }

@@ -29,7 +29,7 @@ export function overrideTexts(words: Partial<Texts>): void {
 
 /** The words in the language of the page ("de-AT" reads "de"), or in English. */
 export function textsFor(language: string): Texts {
-  const code = language.toLowerCase().split(/[-_]/)[0] ?? "";
+  const code = language.toLowerCase().split(/[-_]/)[0]!;
   const texts = languages[code] ?? en;
   return { ...texts, ...overriding, titles: { ...texts.titles, ...overriding.titles } };
 }

@@ -44,6 +44,13 @@ test("attributes become the question", async () => {
   expect(questions).toEqual([question]);
 });
 
+test("the room that a page has kept is taken out, and nothing else that stands there", () => {
+  const kept = put("", "<i></i><i></i>").innerHTML;
+  expect(kept).not.toContain("<i>");
+  expect(kept).toContain("vitrina-skeleton");
+  expect(put("", "<i></i><p>Our own <i></i></p>").innerHTML).toBe("<p>Our own <i></i></p>");
+});
+
 test.each([
   ["", { placement: "home", item_id: [], limit: 8, lang: "en-US" }],
   ['item-id="A" limit="many"', { placement: "product-page", item_id: ["A"], limit: 8, lang: "en-US" }],

@@ -101,21 +101,38 @@ function write() {
   const looks = Object.entries(properties()).map(([name, value]) => `${name}: ${value};`);
   const rules = looks.length ? [`vitrina-recommendations { ${looks.join(" ")} }`] : [];
   const list = `vitrina-recommendations[placement="${of("placement").value}"]`;
-  rules.push(`${list}:not(:defined) { display: block; min-height: ${room()}; }`);
+  rules.push(...room(list));
   const style = `\n<style>\n${rules.join("\n")}\n</style>`;
   document.querySelector("#head").value = `<script async crossorigin src="${source}"${checked} data-key="${escaped(key)}"></script>${style}`;
   const shown = { ...attributes() };
   if ("item-id" in shown) shown["item-id"] = "THE PRODUCT'S ID";
+  if (shown.placement === "category") shown.category = "THE CATEGORY";
   if ("item-ids" in shown) shown["item-ids"] = "THE PRODUCTS' IDS, WITH COMMAS";
   const written = Object.entries(shown).map(([name, value]) => (value ? ` ${name}="${escaped(value)}"` : ` ${name}`));
-  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}></vitrina-recommendations>`;
+  const places = of("layout").value === "grid" ? "<i></i>".repeat(limit()) : "";
+  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}>${places}</vitrina-recommendations>`;
 }
 
-/** As high as the list will be, so that nothing moves when the script arrives; of a grid its first row. */
-function room() {
-  if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.5em)";
+/** Rules that keep the room of the list until the script has come, so that nothing moves; ten seconds at most. */
+function room(list) {
+  const card = "var(--vitrina-card-width, clamp(9em, 38vw, 13.5em))";
   const gap = "clamp(0.875em, 2vw, 1.25em)";
-  return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (6.8em + ${gap}))`;
+  const waiting = (...said) => `${list}:not(:defined) { ${said.join("; ")}; animation: vitrina-late 0s 10s forwards; }`;
+  const late = "@keyframes vitrina-late { to { min-height: 0; height: 0; padding: 0; overflow: hidden; } }";
+  if (of("layout").value === "carousel") return [waiting("display: block", `min-height: calc(${card} * 1.25 + 11.5em)`), late];
+  if (of("layout").value === "list") {
+    return [waiting("display: block", `min-height: calc(3.875em - ${gap} + ${limit()} * (7em + ${gap}))`), late];
+  }
+  const columns = `grid-template-columns: repeat(auto-fill, minmax(min(${card}, 100%), 1fr))`;
+  return [
+    waiting("display: grid", columns, `gap: ${gap}`, "padding-top: 3.875em"),
+    `${list} > i::before { content: ""; display: block; aspect-ratio: 4 / 5; margin-bottom: 7.55em; }`, // a card each
+    late,
+  ];
+}
+
+function limit() {
+  return Number(of("limit").value) || 8;
 }
 
 function escaped(text) {

@@ -25,10 +25,12 @@ function vitrina_element($attributes)
             $written .= sprintf(' %s="%s"', $name, esc_attr($value));
         }
     }
-    if (($attributes['layout'] ?? '') === 'list' && (int) ($attributes['limit'] ?? 0) > 0) {
-        $written .= sprintf(' style="--vitrina-places: %d"', (int) $attributes['limit']);
+    $limit = max(1, min(100, (int) ($attributes['limit'] ?? 0) ?: 8));
+    if (($attributes['layout'] ?? '') === 'list') {
+        $written .= sprintf(' style="--vitrina-places: %d"', $limit);
     }
-    return '<vitrina-recommendations' . $written . '></vitrina-recommendations>';
+    $places = ($attributes['layout'] ?? '') === 'grid' ? str_repeat('<i></i>', $limit) : ''; // see VITRINA_ROOM
+    return '<vitrina-recommendations' . $written . '>' . $places . '</vitrina-recommendations>';
 }
 
 function vitrina_replace_related_products()
