@@ -74,12 +74,12 @@ test("a block in the cart names what is in it", async () => {
   expect([list!.getAttribute("item-ids"), list!.getAttribute("layout")]).toEqual(["A,2", "grid"]);
 });
 
-test("a block on a collection's page names the collection, and a column keeps room for its products", async () => {
+test("a block on a collection's page names the collection, and columns and grids keep room for their products", async () => {
   const list = await render("recommendations", { placement: "category", layout: "list", limit: 5 }, { collection: { title: "Shirts & more" } });
   expect(list!.getAttribute("category")).toBe("Shirts & more");
-  expect(list!.getAttribute("style")).toBe("--vitrina-places: 5");
   expect((await render("recommendations", { placement: "category" }))!.hasAttribute("category")).toBe(false);
-  expect(list!.innerHTML.trim()).toBe("");
+  expect(list!.innerHTML.trim()).toBe("<i></i>".repeat(5));
+  expect((await render("recommendations", {}))!.innerHTML.trim()).toBe("<i></i>");
   const grid = await render("recommendations", { placement: "home", layout: "grid", limit: 5 });
   expect(grid!.innerHTML.trim()).toBe("<i></i>".repeat(5));
 });

@@ -109,30 +109,32 @@ function write() {
   if (shown.placement === "category") shown.category = "THE CATEGORY";
   if ("item-ids" in shown) shown["item-ids"] = "THE PRODUCTS' IDS, WITH COMMAS";
   const written = Object.entries(shown).map(([name, value]) => (value ? ` ${name}="${escaped(value)}"` : ` ${name}`));
-  const places = of("layout").value === "grid" ? "<i></i>".repeat(limit()) : "";
-  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}>${places}</vitrina-recommendations>`;
+  const rows = of("layout").value === "carousel" ? 1 : Number(of("limit").value) || 8;
+  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}>${"<i></i>".repeat(rows)}</vitrina-recommendations>`;
 }
 
-/** Rules that keep the room of the list until the script has come, so that nothing moves; ten seconds at most. */
+/** Rules for `<i></i>`, which keeps the room of a row until the script takes it out; where none comes, for ten seconds. */
 function room(list) {
   const card = "var(--vitrina-card-width, clamp(9em, 38vw, 13.5em))";
   const gap = "clamp(0.875em, 2vw, 1.25em)";
-  const waiting = (...said) => `${list}:not(:defined) { ${said.join("; ")}; animation: vitrina-late 0s 10s forwards; }`;
-  const late = "@keyframes vitrina-late { to { min-height: 0; height: 0; padding: 0; overflow: hidden; } }";
-  if (of("layout").value === "carousel") return [waiting("display: block", `min-height: calc(${card} * 1.25 + 11.5em)`), late];
-  if (of("layout").value === "list") {
-    return [waiting("display: block", `min-height: calc(3.875em - ${gap} + ${limit()} * (7em + ${gap}))`), late];
-  }
-  const columns = `grid-template-columns: repeat(auto-fill, minmax(min(${card}, 100%), 1fr))`;
-  return [
-    waiting("display: grid", columns, `gap: ${gap}`, "padding-top: 3.875em"),
-    `${list} > i::before { content: ""; display: block; aspect-ratio: 4 / 5; margin-bottom: 7.55em; }`, // a card each
-    late,
-  ];
-}
-
-function limit() {
-  return Number(of("limit").value) || 8;
+  const columns = `repeat(auto-fill, minmax(min(${card}, 100%), 1fr))`;
+  const late = "animation: vitrina-late 0s 10s forwards;";
+  const rules = {
+    carousel: [
+      `${list}:has(> i) { display: block; ${late} }`,
+      `${list} > i { display: block; height: calc(${card} * 1.25 + 11.5em); }`,
+    ],
+    grid: [
+      `${list}:has(> i) { display: grid; grid-template-columns: ${columns}; gap: ${gap}; padding-top: 3.875em; ${late} }`,
+      `${list} > i::before { content: ""; display: block; aspect-ratio: 4 / 5; margin-bottom: 7.55em; }`,
+    ],
+    list: [
+      `${list}:has(> i) { display: block; ${late} }`,
+      `${list} > i { display: block; height: calc(7em + ${gap}); }`,
+      `${list} > i:first-child { height: 10.875em; }`,
+    ],
+  };
+  return [...rules[of("layout").value], "@keyframes vitrina-late { to { position: absolute; visibility: hidden; } }"];
 }
 
 function escaped(text) {
