@@ -41,7 +41,7 @@ def goods_of(products: Products) -> Goods:
         content=content_of(products.passages),
         images=np.zeros((count, 0), dtype=np.float32),
         category=_codes(products.categories),
-        brand=np.full(count, -1, dtype=np.int32),
+        brand=_codes([brand.casefold() for brand in products.brands]),
         price=np.full(count, np.nan, dtype=np.float32),
     )
 

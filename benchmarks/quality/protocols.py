@@ -1,6 +1,7 @@
 """Ways of holding back a part of the past, each of them known from the literature; none lets a model see its tests."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,11 @@ def next_basket(shop: Shop, cut_ms: int | None = None) -> list[Split]:
 
 
 def holdout(shop: Shop) -> list[Split]:
-    """The events that the makers of the data set aside are the test; one of the rest, drawn by chance, validation."""
+    """The events that the makers of the data set aside are the test; one of the rest, drawn by chance, validation.
+
+    They did so because the order of the events is no order in time. So nobody is told it: all events of a shopper are
+    of one moment, and lie in an order drawn by chance.
+    """
     if shop.held_out is None:
         raise ProtocolError(f"{shop.name} has no column holdout")
     generator = np.random.default_rng(0)
@@ -62,15 +67,18 @@ def holdout(shop: Shop) -> list[Split]:
         left = positions[~shop.held_out[positions]]
         if len(left) > 1:
             drawn[generator.choice(left)] = True
-    kept = ~shop.held_out
-    train = shop.histories.take(kept & ~drawn)
-    validation = _without_order(shop.histories, drawn, kept)
-    test = Test("", enough(_without_order(shop.histories, shop.held_out, np.ones_like(kept)), shop.name))
-    return [Split("", shop.products, train, validation, shop.histories.take(kept), [test])]
+    mixed = generator.permutation(len(shop.histories))
+    histories = replace(shop.histories.take(mixed), times_ms=np.zeros(len(mixed), dtype=np.int64))
+    held_out, drawn = shop.held_out[mixed], drawn[mixed]
+    kept = ~held_out
+    train = histories.take(kept & ~drawn)
+    validation = _without_order(histories, drawn, kept)
+    test = Test("", enough(_without_order(histories, held_out, np.ones_like(kept)), shop.name))
+    return [Split("", shop.products, train, validation, histories.take(kept), [test])]
 
 
 def _without_order(histories: Histories, asked: NDArray[np.bool_], seen: NDArray[np.bool_]) -> Cases:
-    """A case for each shopper with an `asked` event; the past is all that is `seen` besides, earlier or later."""
+    """A case for each shopper with an `asked` event; the past is all that is `seen` besides."""
     parts = [
         (shopper, positions[seen[positions] & ~asked[positions]], positions[asked[positions]])
         for shopper, positions in by_shopper(histories)

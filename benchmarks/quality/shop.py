@@ -11,12 +11,13 @@ from server.events.histories import SESSION_GAP_MS, Histories
 @dataclass(frozen=True, slots=True)
 class Products:
     """n products by row. `passages`: "title. brand. category path"; `texts`: the same with the description;
-    `categories`: the path, "" for none.
+    `brands` and `categories` (the path): "" for none.
     """
 
     item_ids: list[str]
     passages: list[str]
     texts: list[str]
+    brands: list[str]
     categories: list[str]
 
     def __len__(self) -> int:
@@ -26,7 +27,10 @@ class Products:
         """The products of these rows, in this order."""
         chosen = rows.tolist()
         return Products(
-            *([of[row] for row in chosen] for of in (self.item_ids, self.passages, self.texts, self.categories))
+            *(
+                [of[row] for row in chosen]
+                for of in (self.item_ids, self.passages, self.texts, self.brands, self.categories)
+            )
         )
 
 

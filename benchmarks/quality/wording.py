@@ -33,6 +33,7 @@ def products(rows: Sequence[dict[str, str]], key: str = "item_id") -> Products:
         [row[key] for row in rows],
         passages,
         [f"{passage}. {rest}" if rest else passage for passage, rest in zip(passages, more, strict=True)],
+        [(row.get(brand) or "").strip() for row in rows],
         [(row.get(category) or "").strip() for row in rows],
     )
 

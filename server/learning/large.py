@@ -44,6 +44,18 @@ def solve(
     `images` (n, v): vectors of their pictures, as for `linear.solve`.
     Memory for a large one: two dense matrices of the head, what shoppers chose, and about 2 GB for a million products.
     """
+    solved = _solved(histories, terms, settings, images, again, progress)
+    return solved._replace(discover=linear.sharpened(solved.discover, settings.sharpness))
+
+
+def _solved(
+    histories: Histories,
+    terms: sparse.csr_array,
+    settings: Settings,
+    images: NDArray[np.float32] | None,
+    again: bool,
+    progress: Progress | None,
+) -> Solution:
     count = len(terms.indptr) - 1
     if count <= DENSE_UP_TO:
         counted = linear.statistics(histories, count, settings.fading_taught)

@@ -31,13 +31,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The few settings, chosen per shop.
 
     `behaviour`: share of what is chosen together, against what comes next; `text` and `image`: weight of the kernels;
-    `ridge`; `fading_taught` and `fading`: moments after which a past choice counts 1/e, in teaching and in asking.
+    `ridge`; `sharpness`: power of the links, more than 1 where one strong link says more than several weak ones;
+    `fading_taught` and `fading`: moments after which a past choice counts 1/e, in teaching and in asking.
     """
 
     behaviour: float = 0.3
     text: float = 4.0
     image: float = 0.0
     ridge: float = 60.0
+    sharpness: float = 1.0
     fading_taught: float = 3.0
     fading: float = 2.5
 
@@ -146,6 +148,11 @@ class Solution(NamedTuple):
     again: Lists | None
 
 
+def sharpened(lists: Lists, sharpness: float) -> Lists:
+    """The links to that power; they stay in their order."""
+    return lists if sharpness == 1 else lists._replace(scores=lists.scores ** np.float32(sharpness))
+
+
 def solve(
     counted: Statistics,
     terms: sparse.csr_array,
@@ -158,7 +165,8 @@ def solve(
     """Solve min_B α‖X−XB‖² + (1−α)‖T−SB‖² + ‖K^½(I−B)‖² + λ‖B‖² with diag(B) = 0 and keep its strongest entries.
 
     `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
-    + `settings.image` · likeness of images. Memory: two dense (n, n) float32 and a block.
+    + `settings.image` · likeness of images. The links are not sharpened yet. Memory: two dense (n, n) float32 and a
+    block.
     """
     share = np.float32(settings.behaviour)
     gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)

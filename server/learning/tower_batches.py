@@ -135,6 +135,10 @@ class Sampler:
         self._negatives = settings.negatives
         self._random = np.random.default_rng(seed)
 
+    def renew(self, sequences: Sequences) -> None:
+        """Make the next batches of these."""
+        self._sequences = sequences
+
     def epoch(self, size: int, count: int) -> Iterator[Batch]:
         """`count` batches of `size` windows each, drawn without putting back."""
         sequences = self._sequences

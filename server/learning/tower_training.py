@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from server.events.histories import Histories
-from server.learning import tower_batches, tower_peers
+from server.learning import parting, tower_batches, tower_peers
 from server.learning.cases import Cases
 from server.learning.sampled_softmax import sampled_softmax
-from server.learning.tower_batches import Batch, Sampler
+from server.learning.tower_batches import Batch, Sampler, Sequences
 from server.learning.tower_judge import Judge
 from server.learning.tower_table import Table
 from server.learning.two_tower import Settings, Towers, TwoTower
@@ -70,7 +70,8 @@ class _Training:
         self._settings, self._progress, self._content = settings, progress, content
         self._epochs = max(min(settings.epochs, _MOST_TAUGHT // max(len(histories), 1)), _FEWEST_EPOCHS)
         self._length = tower_batches.length_for(histories, settings)
-        sequences = tower_batches.windows(histories, self._length)
+        self._parting = parting.Parting(histories, settings.seed)
+        sequences = self._windows()
         mean_length = float((sequences.stops - sequences.starts).mean()) if len(sequences) else 1.0
         size = int(min(max(settings.batch_events // mean_length, _FEWEST_WINDOWS), settings.batch))
         here = tower_peers.place()
@@ -98,6 +99,8 @@ class _Training:
         best: _Best | None = None
         for epoch in range(self._epochs):
             self._towers.train()
+            if epoch and len(self._parting):
+                self._sampler.renew(self._windows().shared(*tower_peers.place()))
             for number, batch in enumerate(self._sampler.epoch(self._batch, self._steps)):
                 self._step(batch)
                 self._progress(epoch * self._steps + number + 1, self._steps * self._epochs)
@@ -111,6 +114,10 @@ class _Training:
         assert best is not None
         weights = best.weights | {"length": np.array([self._length], dtype=np.float32)}
         return TwoTower(best.items, weights, 1 / float(np.exp(best.weights["sharpness"])), best.quality)
+
+    def _windows(self) -> Sequences:
+        """What an epoch teaches."""
+        return tower_batches.windows(self._parting.drawn(), self._length)
 
     def _step(self, batch: Batch) -> None:
         rows = torch.from_numpy(batch.items)

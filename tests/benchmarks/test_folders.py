@@ -50,6 +50,8 @@ def test_products_say_title_brand_and_category(pens: Path) -> None:
     products = folders.read(pens).products
     assert products.passages == ["Red pen. Acme. Office > Pens", "Blue pen. Office > Pens", ""]
     assert products.texts == products.passages  # a price is no word
+    assert products.brands == ["Acme", "", ""]
+    assert products.categories == ["Office > Pens", "Office > Pens", ""]
 
 
 def test_columns_of_unknown_names_are_read(gifts: Path) -> None:

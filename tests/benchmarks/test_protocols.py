@@ -27,7 +27,7 @@ def shop() -> Shop:
     categories = ["Hair Care > Combs" if row < 20 else "Books" for row in range(COUNT)]
     held_out = np.zeros(len(histories), dtype=np.bool_)
     held_out[np.unique(histories.shoppers, return_index=True)[1] + 80] = True
-    return Shop("shop", Products(names, names, names, categories), histories, held_out, True)
+    return Shop("shop", Products(names, names, names, [""] * COUNT, categories), histories, held_out, True)
 
 
 def events(histories: Histories) -> set[tuple[int, int, int]]:
@@ -71,14 +71,32 @@ def test_next_basket_is_the_first_of_the_last_month_whole_and_new(shop: Shop) ->
         assert not np.isin(targets, known).any()
 
 
+def bought(histories: Histories) -> list[tuple[int, int]]:
+    return sorted(zip(histories.shoppers.tolist(), histories.rows.tolist(), strict=True))
+
+
 def test_events_that_were_set_aside_are_the_test(shop: Shop) -> None:
     (split,) = cut("holdout", shop)
     (test,) = split.tests
     assert shop.held_out is not None
-    assert events(split.whole) == events(shop.histories.take(~shop.held_out))
-    set_aside = shop.histories.take(shop.held_out)
-    assert asked(test.cases) == set(zip(set_aside.shoppers.tolist(), set_aside.rows.tolist(), strict=True))
+    assert bought(split.whole) == bought(shop.histories.take(~shop.held_out))
+    assert asked(test.cases) == set(bought(shop.histories.take(shop.held_out)))
     assert len(split.whole) - len(split.train) == len(split.validation) == 40
+
+
+def test_holdout_tells_nobody_the_order(shop: Shop) -> None:
+    """Its makers say that it is none: neither times nor places tell what came first."""
+    (split,) = cut("holdout", shop)
+    (test,) = split.tests
+    pasts = [*split.validation.pasts, *test.cases.pasts]
+    assert len(np.unique(split.whole.times_ms)) == 1
+    assert not any(past.moments.any() for past in pasts)
+    for shopper in range(40):
+        source = shop.histories.rows[shop.histories.shoppers == shopper].tolist()
+        told = split.whole.rows[split.whole.shoppers == shopper].tolist()
+        in_order = iter(source)
+        assert not all(row in in_order for row in told), "as the source has it"
+    assert bought(cut("holdout", shop)[0].train) == bought(split.train), "the same again"
 
 
 def test_set_without_marks_has_no_holdout(shop: Shop) -> None:

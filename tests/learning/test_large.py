@@ -51,6 +51,19 @@ def test_any_head_gives_lists_of_other_products_best_first(shop: tuple[Histories
         assert (np.diff(lists.scores[part]) <= 0).all()
 
 
+@settings(deadline=None, max_examples=20)
+@given(shops(), st.booleans())
+def test_sharper_links_are_powers_of_the_others(shop: tuple[Histories, int], is_large: bool) -> None:
+    past, count = shop
+    terms = kernel.term_weights(texts(count))
+    with pytest.MonkeyPatch.context() as patch:
+        if is_large:
+            patch.setattr(large, "DENSE_UP_TO", 0)
+        plain, sharp = (large.solve(past, terms, Settings(sharpness=power)).discover for power in (1.0, 2.0))
+    assert sharp.rows.tolist() == plain.rows.tolist()
+    assert sharp.scores == pytest.approx(plain.scores**2)
+
+
 def test_product_without_events_stands_where_its_like_stands() -> None:
     past, names = habitual(count=40), [f"no {row} kind {row % 4}" for row in range(40)]
     new, like = 40, 12

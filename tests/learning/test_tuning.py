@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.events.histories import Histories, past_at
-from server.learning import kernel, linear, metrics, tuning
+from server.learning import kernel, large, linear, metrics, tuning
 from server.learning.cases import Cases, by_shopper, leave_last_out
 from server.learning.linear import Settings
 from server.serving.candidates import seeds_of
@@ -25,7 +25,7 @@ def test_settings_found_are_worth_what_is_said_and_no_less_than_the_first() -> N
     tuned = tuning.tune(train, terms, validation, start)
     worth = {}
     for name, chosen in (("start", start), ("tuned", tuned.settings)):
-        lists = linear.solve(linear.statistics(train, 40, chosen.fading_taught), terms, chosen).discover
+        lists = large.solve(train, terms, chosen).discover
         scores = tuning.scores_of(tuning.matrix_of(lists, 40), validation.pasts, chosen.fading)
         worth[name] = tuning.ndcg(scores, validation, mask_known=True)
     assert worth["tuned"] == pytest.approx(tuned.ndcg)

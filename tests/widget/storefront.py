@@ -11,7 +11,9 @@ from threading import Thread
 from PIL import Image
 
 # What README.md of the widget tells shops to reserve until the script has come
-RESERVED = "vitrina-recommendations:not(:defined){display:block;min-height:calc(clamp(9em,38vw,13.5em)*1.25 + 11.5em)}"
+RESERVED = (
+    "vitrina-recommendations:not(:defined){display:block;min-height:calc(clamp(9em,38vw,13.5em)*1.25 + 11.425em)}"
+)
 LIGHT = "body{background:#fff;color:#1d1d1f}"
 DARK = "body{background:#131316;color:#f2f2f4}"
 SLOW_S = 12  # three times what the widget waits for

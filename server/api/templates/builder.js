@@ -122,7 +122,7 @@ function room(list) {
   const rules = {
     carousel: [
       `${list}:has(> i) { display: block; ${late} }`,
-      `${list} > i { display: block; height: calc(${card} * 1.25 + 11.5em); }`,
+      `${list} > i { display: block; height: calc(${card} * 1.25 + 11.425em); }`,
     ],
     grid: [
       `${list}:has(> i) { display: grid; grid-template-columns: ${columns}; gap: ${gap}; padding-top: 3.875em; ${late} }`,

@@ -30,7 +30,7 @@ add_shortcode('vitrina', 'vitrina_shortcode');
 /** Each `<i></i>` keeps the room of a row, until the script takes it out: so nothing moves. Where none comes, for ten seconds. */
 const VITRINA_ROOM = <<<'CSS'
 vitrina-recommendations:has(> i) { display: block; animation: vitrina-late 0s 10s forwards; }
-vitrina-recommendations > i { display: block; height: calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.5em); }
+vitrina-recommendations > i { display: block; height: calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.425em); }
 vitrina-recommendations[layout="list"] > i { height: calc(7em + clamp(0.875em, 2vw, 1.25em)); }
 vitrina-recommendations[layout="list"] > i:first-child { height: 10.875em; }
 vitrina-recommendations[layout="grid"]:has(> i) { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)), 100%), 1fr)); gap: clamp(0.875em, 2vw, 1.25em); padding-top: 3.875em; }
