@@ -16,7 +16,8 @@ from server.storage import database
 _OF_EACH = 6  # customers offered with many, some and one order
 _LAST_BOUGHT = 3
 NEW = "new"
-_MADE_UP = f"{NEW}-"  # how the ids of customers begin whom visitors of the demo made up
+# how the ids begin of customers whom visitors of the demo made up, and of browsers that nobody signed in with
+_NOBODY = (f"{NEW}-", "guest-")
 _KEPT_S = 900.0  # nobody's circle changes in a quarter of an hour
 _MOST_LOOKED_AT = 60  # shoppers of a circle, until enough of them turn out to be customers
 
@@ -65,9 +66,7 @@ class Customers:
 async def _count(shop: Shop) -> Sequence[Circle]:
     query = _MOMENTS.format("?" if database.is_sqlite() else "$1")
     rows = await database.reader().execute_query_dict(query, [shop.id])
-    moments = {
-        str(row["shopper_id"]): int(row["moments"]) for row in rows if not row["shopper_id"].startswith(_MADE_UP)
-    }
+    moments = {str(row["shopper_id"]): int(row["moments"]) for row in rows if not row["shopper_id"].startswith(_NOBODY)}
     busiest = sorted(moments, key=lambda shopper_id: (-moments[shopper_id], shopper_id))
     returned = [shopper_id for shopper_id in busiest if moments[shopper_id] > 1]
     # "some" is the middle of those who came back, so that both ends of the shop's life are on offer
