@@ -116,10 +116,10 @@ def test_a_page_to_which_no_script_comes_gets_the_room_back(
         body = builder.page.get_by_label("Where the list should stand").input_value()
         visitor = visit("about:blank")
         visitor.page.route("**/widget/v1.js", lambda route: route.abort())
-        visitor.page.goto(storefront.put(f"/blocked-{layout}", page(head.replace("10s", "0.5s"), body)))
-        assert visitor.box("vitrina-recommendations")["height"] > 300
-        visitor.page.wait_for_timeout(700)
-        assert visitor.box("vitrina-recommendations")["height"] == 0
+        visitor.page.goto(storefront.put(f"/blocked-{layout}", page(head.replace("10s", "1s"), f"{body}<p>Below</p>")))
+        assert visitor.box("p")["y"] > 300
+        visitor.page.wait_for_timeout(1200)
+        assert visitor.box("p")["y"] < 150
 
 
 def test_a_product_is_found_by_its_title(builder: Visit, shop: Shop) -> None:
