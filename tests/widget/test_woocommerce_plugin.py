@@ -67,7 +67,9 @@ def test_without_settings_nothing_is_printed(missing: str) -> None:
 def test_the_list_stands_in_place_of_related_products() -> None:
     summary = ["hook", "woocommerce_after_single_product_summary"]
     printed = run(summary, product={"sku": "W-1", "id": 7})
-    assert printed == '<vitrina-recommendations placement="product-page" item-id="W-1"></vitrina-recommendations>'
+    assert (
+        printed == '<vitrina-recommendations placement="product-page" item-id="W-1"><i></i></vitrina-recommendations>'
+    )
     assert 'item-id="7"' in run(summary, product={"id": 7}), "a product without an SKU goes by its number"
     assert "WooCommerce's own" in run(summary, product={"id": 7}, options={"related": ""})
 
@@ -82,7 +84,7 @@ def test_the_order_is_told_with_its_number() -> None:
     lines = [{"quantity": 2, "total": 39.8, "product": {"sku": "A", "id": 1}}, {"quantity": 1, "total": 5}]
     order = {"number": HOSTILE, "total": 44.8, "lines": lines}
     tags = Tags(run(["hook", "woocommerce_thankyou", 12], order=order))
-    assert [name for name, _ in tags.found] == ["script", "vitrina-recommendations"], "the number ends no script"
+    assert [name for name, _ in tags.found] == ["script", "vitrina-recommendations", "i"], "the number ends no script"
     call = json.loads(tags.texts[0].partition(".push(")[2].removesuffix(");"))
     assert call[:2] == ["track", "purchase"]
     assert call[2] == {
