@@ -1,6 +1,7 @@
 """The builder page as a shop's manager uses it: from the key to a snippet that works in the shop."""
 
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +10,9 @@ from playwright.sync_api import Route, expect
 
 from tests.journeys.installation import Shop
 from tests.widget.conftest import Visit
-from tests.widget.storefront import Storefront, page
+from tests.widget.storefront import PAUSE, Storefront, page
 from tests.widget.test_widget_rendering import WATCH_SHIFTS
+from tests.widget.test_woocommerce_plugin import run as run_plugin
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -59,16 +61,24 @@ def test_from_the_key_to_a_list_in_the_shop(
     )
 
 
-@pytest.mark.parametrize(("layout", "width"), [("Carousel", 390), ("Carousel", 1280), ("List", 390), ("List", 1280)])
+@pytest.mark.parametrize("layout", ["Carousel", "Grid", "List"])
+@pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_on_a_page_with_the_snippet(
     builder: Visit, shop: Shop, storefront: Storefront, visit: Visiting, layout: str, width: int
 ) -> None:
     enter(builder, shop.publishable)
     builder.page.get_by_role("radio", name=layout).check()
-    builder.page.get_by_label("Products", exact=True).fill("4")
+    builder.page.get_by_label("Products", exact=True).fill("6")
     builder.page.wait_for_timeout(300)
     head = builder.page.get_by_label("Once, in the head").input_value()
     body = builder.page.get_by_label("Where the list should stand").input_value()
+    assert shifts(storefront, visit, head, body, width) == 0
+    # where the browser has the script already, it runs before the rest of the page has come
+    assert shifts(storefront, visit, head.replace("async ", ""), body + PAUSE, width) == 0
+
+
+def shifts(storefront: Storefront, visit: Visiting, head: str, body: str, width: int) -> float:
+    """How much moves on a page, with something below the list, to which the script comes late."""
     visitor = visit("about:blank", viewport={"width": width, "height": 1400})
 
     def hold_back(route: Route) -> None:
@@ -77,10 +87,39 @@ def test_nothing_moves_on_a_page_with_the_snippet(
 
     visitor.page.route("**/widget/v1.js", hold_back)
     document = page(f"<script>{WATCH_SHIFTS}</script>{head}", body + "<p>What stands below</p>")
-    visitor.page.goto(storefront.put(f"/room-{layout}-{width}", document))
+    visitor.page.goto(storefront.put("/room", document))
     visitor.wait_for_lists()
     visitor.page.wait_for_timeout(500)
-    assert round(visitor.page.evaluate("window.shifts"), 4) == 0
+    return round(visitor.page.evaluate("window.shifts"), 4)
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="PHP is not installed: scripts/install-php")
+@pytest.mark.parametrize("layout", ["carousel", "grid", "list"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_on_a_page_of_the_woocommerce_plugin(
+    shop: Shop, storefront: Storefront, visit: Visiting, layout: str, width: int
+) -> None:
+    given = {"host": str(shop.http.base_url), "key": shop.publishable}
+    head = run_plugin(["hook", "wp_head"], options=given)
+    body = run_plugin(["shortcode", "vitrina", {"layout": layout, "limit": "6"}], options=given)
+    assert shifts(storefront, visit, head, body, width) == 0
+
+
+def test_a_page_to_which_no_script_comes_gets_the_room_back(
+    builder: Visit, shop: Shop, storefront: Storefront, visit: Visiting
+) -> None:
+    enter(builder, shop.publishable)
+    for layout in ("Carousel", "Grid", "List"):
+        builder.page.get_by_role("radio", name=layout).check()
+        builder.page.wait_for_timeout(300)
+        head = builder.page.get_by_label("Once, in the head").input_value()
+        body = builder.page.get_by_label("Where the list should stand").input_value()
+        visitor = visit("about:blank")
+        visitor.page.route("**/widget/v1.js", lambda route: route.abort())
+        visitor.page.goto(storefront.put(f"/blocked-{layout}", page(head.replace("10s", "1s"), f"{body}<p>Below</p>")))
+        assert visitor.box("p")["y"] > 300
+        visitor.page.wait_for_timeout(1200)
+        assert visitor.box("p")["y"] < 150
 
 
 def test_a_product_is_found_by_its_title(builder: Visit, shop: Shop) -> None:

@@ -67,14 +67,16 @@ def test_without_settings_nothing_is_printed(missing: str) -> None:
 def test_the_list_stands_in_place_of_related_products() -> None:
     summary = ["hook", "woocommerce_after_single_product_summary"]
     printed = run(summary, product={"sku": "W-1", "id": 7})
-    assert printed == '<vitrina-recommendations placement="product-page" item-id="W-1"></vitrina-recommendations>'
+    assert (
+        printed == '<vitrina-recommendations placement="product-page" item-id="W-1"><i></i></vitrina-recommendations>'
+    )
     assert 'item-id="7"' in run(summary, product={"id": 7}), "a product without an SKU goes by its number"
     assert "WooCommerce's own" in run(summary, product={"id": 7}, options={"related": ""})
 
 
 def test_the_cart_names_what_is_in_it() -> None:
     printed = run(["hook", "woocommerce_after_cart"], cart=[{"sku": "A", "id": 1}, {"id": 2}, {"sku": "A", "id": 1}])
-    assert Tags(printed).found == [("vitrina-recommendations", {"placement": "cart", "item-ids": "A,2"})]
+    assert Tags(printed).found[0] == ("vitrina-recommendations", {"placement": "cart", "item-ids": "A,2"})
     assert run(["hook", "woocommerce_after_cart"], cart=[], options={"cart": ""}) == ""
 
 
@@ -82,7 +84,7 @@ def test_the_order_is_told_with_its_number() -> None:
     lines = [{"quantity": 2, "total": 39.8, "product": {"sku": "A", "id": 1}}, {"quantity": 1, "total": 5}]
     order = {"number": HOSTILE, "total": 44.8, "lines": lines}
     tags = Tags(run(["hook", "woocommerce_thankyou", 12], order=order))
-    assert [name for name, _ in tags.found] == ["script", "vitrina-recommendations"], "the number ends no script"
+    assert [name for name, _ in tags.found] == ["script", "vitrina-recommendations", "i"], "the number ends no script"
     call = json.loads(tags.texts[0].partition(".push(")[2].removesuffix(");"))
     assert call[:2] == ["track", "purchase"]
     assert call[2] == {
@@ -104,8 +106,9 @@ def test_shortcode_and_block_print_the_element() -> None:
         ["shortcode", "vitrina", {"placement": "cart", "item_ids": "A,B", "onclick": "x", "heading": HOSTILE}]
     )
     expected = {"placement": "cart", "item-ids": "A,B", "heading": HOSTILE}
-    assert Tags(printed).found == [("vitrina-recommendations", expected)]
-    assert run(["shortcode", "vitrina", ""]) == ('<vitrina-recommendations placement="home"></vitrina-recommendations>')
+    assert Tags(printed).found == [("vitrina-recommendations", expected), ("i", {})]
+    plain = '<vitrina-recommendations placement="home"><i></i></vitrina-recommendations>'
+    assert run(["shortcode", "vitrina", ""]) == plain
     attributes = {"placement": "product-page", "layout": "grid", "limit": "", "heading": ""}
     printed = run(["block", "vitrina/recommendations", attributes], product={"sku": "W-1", "id": 7})
     assert Tags(printed).found[0][1] == {"placement": "product-page", "item-id": "W-1", "layout": "grid"}
@@ -119,9 +122,10 @@ def test_a_list_for_a_category_names_that_of_the_page() -> None:
     assert Tags(run(other, category="Shirts")).found[0][1]["category"] == "Hats"
 
 
-def test_a_column_keeps_room_for_as_many_as_it_will_show() -> None:
-    printed = run(["shortcode", "vitrina", {"layout": "list", "limit": "5"}])
-    assert Tags(printed).found[0][1]["style"] == "--vitrina-places: 5"
+def test_room_is_kept_for_as_many_rows_as_will_be_shown() -> None:
+    for layout, limit, rows in (("", "5", 1), ("grid", "5", 5), ("list", "", 8), ("list", "100000", 100)):
+        printed = run(["shortcode", "vitrina", {"layout": layout, "limit": limit}])
+        assert [name for name, _ in Tags(printed).found] == ["vitrina-recommendations", *("i",) * rows]
 
 
 def test_what_cannot_work_is_not_saved_and_said() -> None:

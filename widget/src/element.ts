@@ -56,6 +56,8 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       if (document.readyState === "loading" && !following(this)) {
         return void setTimeout(() => this.connectedCallback(), PARSING_MS);
       }
+      // the room that the page has kept until now, see README.md
+      for (const place of this.querySelectorAll(":scope > i:empty")) place.remove();
       elements.add(this);
       loadWhenNear(this);
       this.#root = this.#home().getRootNode() as Root;

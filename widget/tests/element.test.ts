@@ -44,6 +44,17 @@ test("attributes become the question", async () => {
   expect(questions).toEqual([question]);
 });
 
+test("the room that a page has kept is taken out, and nothing else that stands there", () => {
+  const drawn = (inside: string) => {
+    const list = document.createElement("vitrina-recommendations");
+    list.innerHTML = inside;
+    document.body.replaceChildren(list);
+    return list.innerHTML;
+  };
+  expect(drawn("<i></i><i></i>")).toMatch(/^<section class="vitrina-carousel".*vitrina-skeleton/);
+  expect(drawn("<i></i><p>Our own <i></i></p>")).toBe("<p>Our own <i></i></p>");
+});
+
 test.each([
   ["", { placement: "home", item_id: [], limit: 8, lang: "en-US" }],
   ['item-id="A" limit="many"', { placement: "product-page", item_id: ["A"], limit: 8, lang: "en-US" }],

@@ -44,6 +44,12 @@ test("the embed prints the one tag", async () => {
   expect((await render("script", { host: "https://v.example", key: "vpk_1", wait: true }))!.dataset.consent).toBe("denied");
 });
 
+test("it keeps the same room for lists as the WooCommerce plugin, which a browser has measured", async () => {
+  await render("script", { host: "https://vitrina.example", key: "vpk_1" });
+  const php = readFileSync(`${FOLDER}/../../woocommerce/vitrina/vitrina.php`, "utf8");
+  expect(drawn.querySelector("style")!.textContent!.trim()).toBe(php.split("<<<'CSS'\n")[1]!.split("\nCSS;")[0]);
+});
+
 test.each([{ host: "", key: "vpk_1" }, { host: "https://v.example", key: "vsk_secret" }, {}])(
   "with %j nothing is printed but a word in the editor",
   async (settings) => {
@@ -68,11 +74,14 @@ test("a block in the cart names what is in it", async () => {
   expect([list!.getAttribute("item-ids"), list!.getAttribute("layout")]).toEqual(["A,2", "grid"]);
 });
 
-test("a block on a collection's page names the collection, and a column keeps room for its products", async () => {
+test("a block on a collection's page names the collection, and columns and grids keep room for their products", async () => {
   const list = await render("recommendations", { placement: "category", layout: "list", limit: 5 }, { collection: { title: "Shirts & more" } });
   expect(list!.getAttribute("category")).toBe("Shirts & more");
-  expect(list!.getAttribute("style")).toBe("--vitrina-places: 5");
   expect((await render("recommendations", { placement: "category" }))!.hasAttribute("category")).toBe(false);
+  expect(list!.innerHTML.trim()).toBe("<i></i>".repeat(5));
+  expect((await render("recommendations", {}))!.innerHTML.trim()).toBe("<i></i>");
+  const grid = await render("recommendations", { placement: "home", layout: "grid", limit: 5 });
+  expect(grid!.innerHTML.trim()).toBe("<i></i>".repeat(5));
 });
 
 test("what a manager types stays text", async () => {

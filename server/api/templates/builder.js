@@ -101,21 +101,40 @@ function write() {
   const looks = Object.entries(properties()).map(([name, value]) => `${name}: ${value};`);
   const rules = looks.length ? [`vitrina-recommendations { ${looks.join(" ")} }`] : [];
   const list = `vitrina-recommendations[placement="${of("placement").value}"]`;
-  rules.push(`${list}:not(:defined) { display: block; min-height: ${room()}; }`);
+  rules.push(...room(list));
   const style = `\n<style>\n${rules.join("\n")}\n</style>`;
   document.querySelector("#head").value = `<script async crossorigin src="${source}"${checked} data-key="${escaped(key)}"></script>${style}`;
   const shown = { ...attributes() };
   if ("item-id" in shown) shown["item-id"] = "THE PRODUCT'S ID";
+  if (shown.placement === "category") shown.category = "THE CATEGORY";
   if ("item-ids" in shown) shown["item-ids"] = "THE PRODUCTS' IDS, WITH COMMAS";
   const written = Object.entries(shown).map(([name, value]) => (value ? ` ${name}="${escaped(value)}"` : ` ${name}`));
-  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}></vitrina-recommendations>`;
+  const rows = of("layout").value === "carousel" ? 1 : Number(of("limit").value) || 8;
+  document.querySelector("#body").value = `<vitrina-recommendations${written.join("")}>${"<i></i>".repeat(rows)}</vitrina-recommendations>`;
 }
 
-/** As high as the list will be, so that nothing moves when the script arrives; of a grid its first row. */
-function room() {
-  if (of("layout").value !== "list") return "calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.425em)";
+/** Rules for `<i></i>`, which keeps the room of a row until the script takes it out; where none comes, for ten seconds. */
+function room(list) {
+  const card = "var(--vitrina-card-width, clamp(9em, 38vw, 13.5em))";
   const gap = "clamp(0.875em, 2vw, 1.25em)";
-  return `calc(3.875em - ${gap} + ${Number(of("limit").value) || 8} * (7em + ${gap}))`;
+  const columns = `repeat(auto-fill, minmax(min(${card}, 100%), 1fr))`;
+  const late = "animation: vitrina-late 0s 10s forwards;";
+  const rules = {
+    carousel: [
+      `${list}:has(> i) { display: block; ${late} }`,
+      `${list} > i { display: block; height: calc(${card} * 1.25 + 11.425em); }`,
+    ],
+    grid: [
+      `${list}:has(> i) { display: grid; grid-template-columns: ${columns}; gap: ${gap}; padding-top: 3.875em; ${late} }`,
+      `${list} > i::before { content: ""; display: block; aspect-ratio: 4 / 5; margin-bottom: 7.55em; }`,
+    ],
+    list: [
+      `${list}:has(> i) { display: block; ${late} }`,
+      `${list} > i { display: block; height: calc(7em + ${gap}); }`,
+      `${list} > i:first-child { height: 10.875em; }`,
+    ],
+  };
+  return [...rules[of("layout").value], "@keyframes vitrina-late { to { position: absolute; visibility: hidden; } }"];
 }
 
 function escaped(text) {

@@ -12,7 +12,7 @@ function vitrina_item_id($product)
     return $sku !== '' ? $sku : (string) $product->get_id();
 }
 
-/** One element; attributes that are unknown or empty are left out. A list for a category knows that of the page. */
+/** One element; attributes that are unknown or empty are left out. A list for a category knows that of the page. `<i></i>`: see VITRINA_ROOM. */
 function vitrina_element($attributes)
 {
     if (($attributes['placement'] ?? '') === 'category' && empty($attributes['category']) && is_product_category()) {
@@ -25,10 +25,8 @@ function vitrina_element($attributes)
             $written .= sprintf(' %s="%s"', $name, esc_attr($value));
         }
     }
-    if (($attributes['layout'] ?? '') === 'list' && (int) ($attributes['limit'] ?? 0) > 0) {
-        $written .= sprintf(' style="--vitrina-places: %d"', (int) $attributes['limit']);
-    }
-    return '<vitrina-recommendations' . $written . '></vitrina-recommendations>';
+    $rows = in_array($attributes['layout'] ?? '', array('grid', 'list'), true) ? (int) ($attributes['limit'] ?? 0) ?: 8 : 1;
+    return '<vitrina-recommendations' . $written . '>' . str_repeat('<i></i>', max(1, min(100, $rows))) . '</vitrina-recommendations>';
 }
 
 function vitrina_replace_related_products()

@@ -27,10 +27,16 @@ add_action('woocommerce_after_cart', 'vitrina_print_cart_list');
 add_action('woocommerce_thankyou', 'vitrina_print_order');
 add_shortcode('vitrina', 'vitrina_shortcode');
 
-/** As high as lists will be: so nothing moves when the script arrives. A grid begins with the room of its first row. */
+/** Each `<i></i>` keeps the room of a row, until the script takes it out: so nothing moves. Where none comes, for ten seconds. */
 const VITRINA_ROOM = <<<'CSS'
-vitrina-recommendations:not(:defined) { display: block; min-height: calc(clamp(9em, 38vw, 13.5em) * 1.25 + 11.425em); }
-vitrina-recommendations[layout="list"]:not(:defined) { --gap: clamp(0.875em, 2vw, 1.25em); min-height: calc(3.875em - var(--gap) + var(--vitrina-places, 8) * (7em + var(--gap))); }
+vitrina-recommendations:has(> i) { display: block; animation: vitrina-late 0s 10s forwards; }
+vitrina-recommendations > i { display: block; height: calc(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)) * 1.25 + 11.425em); }
+vitrina-recommendations[layout="list"] > i { height: calc(7em + clamp(0.875em, 2vw, 1.25em)); }
+vitrina-recommendations[layout="list"] > i:first-child { height: 10.875em; }
+vitrina-recommendations[layout="grid"]:has(> i) { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--vitrina-card-width, clamp(9em, 38vw, 13.5em)), 100%), 1fr)); gap: clamp(0.875em, 2vw, 1.25em); padding-top: 3.875em; }
+vitrina-recommendations[layout="grid"] > i { height: auto; }
+vitrina-recommendations[layout="grid"] > i::before { content: ""; display: block; aspect-ratio: 4 / 5; margin-bottom: 7.55em; }
+@keyframes vitrina-late { to { position: absolute; visibility: hidden; } }
 CSS;
 
 /** The one tag that the widget needs. */
