@@ -118,44 +118,47 @@ function showProduct(sku: string): void {
 const views = () => events().flatMap(({ type, item_id }) => (type === "view_item" ? [item_id] : []));
 const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A page that is loaded with its product, and looked at for long enough. */
+async function openProduct(sku: string): Promise<void> {
+  showProduct(sku);
+  history.pushState({}, "", `/${sku.toLowerCase()}`);
+  await start();
+  await after(600);
+}
+
+async function expectNext(sku: string): Promise<void> {
+  const before = views();
+  showProduct(sku);
+  await after(600);
+  expect(views()).toEqual([...before, sku]);
+}
+
 test("the product of a page that is drawn late is waited for, and that of the page before is not told again", async () => {
   document.head.innerHTML = "";
   history.pushState({}, "", "/a");
   await start();
   await after(600);
   expect(views()).toEqual([]);
-  showProduct("A");
-  await after(600);
-  expect(views()).toEqual(["A"]);
+  await expectNext("A");
   history.pushState({}, "", "/b"); // seen within 300 ms; what stands there is still A
   await after(1000);
   expect(views()).toEqual(["A"]);
-  showProduct("B");
-  await after(600);
-  expect(views()).toEqual(["A", "B"]);
+  await expectNext("B");
 }, 10_000);
 
 test("what a page before has left there is told by no page after it, however many the shopper hurries through", async () => {
-  showProduct("A");
-  history.pushState({}, "", "/a");
-  await start();
-  await after(600);
+  await openProduct("A");
   expect(views()).toEqual(["A"]);
   for (const path of ["/a/reviews", "/b"]) {
     history.pushState({}, "", path);
     await after(1000);
   }
   expect(views()).toEqual(["A"]);
-  showProduct("B");
-  await after(600);
-  expect(views()).toEqual(["A", "B"]);
+  await expectNext("B");
 }, 10_000);
 
 test("a product looked at again, after a page that shows none or out of the browser's memory, is told again", async () => {
-  showProduct("A");
-  history.pushState({}, "", "/a");
-  await start();
-  await after(600);
+  await openProduct("A");
   history.pushState({}, "", "/cart");
   document.head.innerHTML = "";
   await after(1000);
