@@ -19,9 +19,11 @@ import { build, transform } from "esbuild";
 import { minify } from "terser";
 
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
-// Names of our own that neither pages nor the API know: they may be shortened
-const INTERNAL =
-  /^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|outcome|cards|answer|card|question)$/;
+// Names of our own that neither pages nor the API nor storage know: they may be shortened
+const INTERNAL = new RegExp(
+  "^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|" +
+    "outcome|answer|card|question|waiting|resolve|reject|forget|stopped|stop|root|fill|heading|voice)$",
+);
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /** Styles become a minified string in the script, for `CSSStyleSheet.replaceSync`. */
@@ -66,7 +68,7 @@ const smallest = await minify(bundled, {
   ecma: 2020,
   module: true,
   compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
-  mangle: { toplevel: true, properties: { regex: INTERNAL } },
+  mangle: { toplevel: true, properties: { regex: INTERNAL, builtins: true } },
 });
 const script = Buffer.from(`(()=>{${smallest.code}})()`);
 await writeFile(new URL("v1.js", dist), script);

@@ -144,12 +144,18 @@ def test_an_api_that_fails_leaves_the_page_unharmed(
 ) -> None:
     api = {"down": f"http://127.0.0.1:{free_port()}", "html": storefront.address, "slow": f"{storefront.address}/slow"}
     broken = tag.replace("data-key", f'data-api="{api[outage]}" data-key')
-    listen = "<script>addEventListener('vitrina:error', event => window.told = event.detail)</script>"
-    visitor = visit(storefront.put(f"/{outage}", page(broken, HOME + AFTER, head=listen)))
+    listen = f"<script>{WATCH_SHIFTS} addEventListener('vitrina:error', event => window.told = event.detail)</script>"
+    below = AFTER + '<div style="height: 3000px"></div>'
+    visitor = visit(storefront.put(f"/{outage}", page(broken, HOME + below, head=listen)))
     visitor.page.wait_for_function("window.told", timeout=11_000)
     element = visitor.page.locator("vitrina-recommendations")
     expect(element).to_be_hidden()
-    assert element.evaluate("element => element.childElementCount") == 0
+    assert element.evaluate("element => element.innerText") == ""
+    visitor.page.mouse.wheel(0, 2500)
+    expect(element).to_be_empty()  # out of view it gives its room back
+    visitor.page.mouse.wheel(0, -2500)
+    assert visitor.page.evaluate("window.shifts") == 0
+    assert element.evaluate("element => element.offsetHeight") == 0
     assert visitor.page.evaluate("window.told") == {
         "placement": "home",
         "recommendation_id": None,

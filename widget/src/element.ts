@@ -8,7 +8,7 @@ import { createList, layoutOf, type List } from "./list";
 import { loadWhenNear, stopWaiting } from "./nearness";
 import { prepareFormats } from "./prices";
 import { questionOf } from "./question";
-import type { Answer, Question, Recommend } from "./recommendations";
+import type { Answer, Question, Recommend, Shown } from "./recommendations";
 import type { Told } from "./repeats";
 import { takeOver } from "./served";
 import { adoptStyles, dropStyles, type Root } from "./sheet";
@@ -62,7 +62,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       loadWhenNear(this);
       this.#root = this.#home().getRootNode() as Root;
       adoptStyles(this.#root);
-      if (!this.#list && !this.#given().length) this.#show(questionOf(this));
+      if (!this.#list && !this.#given().length) this.#show();
     }
 
     disconnectedCallback(): void {
@@ -76,8 +76,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     }
 
     rebuild(): void {
-      this.#clear();
-      if (!this.hidden) this.#show(questionOf(this));
+      this.#restart();
       this.refresh();
     }
 
@@ -126,7 +125,14 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       }
     }
 
-    #show(question: Question): List {
+    /** Back to the skeleton. */
+    #restart(): void {
+      this.#clear();
+      if (!this.hidden) this.#show();
+    }
+
+    #show(): List {
+      const question = questionOf(this);
       const language = languageOf(this);
       const texts = textsFor(language);
       const list = createList({
@@ -148,15 +154,27 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
         this.#stopServed();
         for (const child of this.#given()) child.remove();
         this.hidden = false;
-        (this.#list ?? this.#show(question)).fill(answer);
+        this.style.visibility = "";
+        (this.#list ?? this.#show()).fill(answer);
         this.#filled = true;
       }
       this.#tell(empty ? "empty" : "load", question, answer);
     }
 
+    /** Shows nothing. What is in view keeps its room until it has left it, so that nothing there jumps. */
     #hide(): void {
-      this.#clear();
-      this.hidden = !this.#given().length;
+      if (this.#given().length) return this.#clear();
+      const turn = this.#turn;
+      this.#restart();
+      this.style.visibility = "hidden";
+      new IntersectionObserver(([entry], observer) => {
+        if (turn === this.#turn) {
+          if (entry!.isIntersecting) return;
+          this.#clear();
+          this.hidden = true;
+        } // else it has asked again since
+        observer.disconnect();
+      }).observe(this);
     }
 
     #clear(): void {
@@ -179,13 +197,13 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       return shadow;
     }
 
-    #attend(type: string, answer: Answer, { placement }: Question, places: number[]): void {
+    #attend(type: string, answer: Shown, { placement }: Question, places: number[]): void {
       const { recommendation_id } = answer;
       const items = places.map((index) => ({ item_id: answer.items[index]!.item_id, index }));
       void told("page", type, { item_list_id: placement, recommendation_id, items });
     }
 
-    #tell(name: string, { placement }: Question, answer?: Answer): void {
+    #tell(name: string, { placement }: Question, answer?: Shown): void {
       const { recommendation_id = null, strategy = null, items = [] } = answer ?? {};
       const detail = { placement, recommendation_id, strategy, count: items.length };
       this.dispatchEvent(new CustomEvent(`vitrina:${name}`, { bubbles: true, composed: true, detail }));

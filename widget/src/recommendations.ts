@@ -23,10 +23,16 @@ export interface Item {
   reason?: { code: string; text: string } | null;
 }
 
-export interface Answer {
-  recommendation_id: string;
+export interface Answer extends Shown {
   strategy: string;
   items: Item[];
+}
+
+/** What is told of an answer that is in the page. */
+export interface Shown {
+  recommendation_id: string;
+  strategy?: string;
+  items: Pick<Item, "item_id">[];
 }
 
 /** What is known of whoever asks: ids, or without consent what was looked at in this tab. */

@@ -55,12 +55,8 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
     onNavigate();
     lookSoon(1); // whatever was asked at this moment may have gone by the page before
   }, stopped);
-  whenShown(() => lookSoon(0));
-}
-
-/** Runs once the page is read, and really opened where the browser has prepared it beforehand. */
-function whenShown(run: () => void): void {
-  if ((document as { prerendering?: boolean }).prerendering) {
-    document.addEventListener("prerenderingchange", () => whenRead(run), { once: true });
-  } else whenRead(run);
+  const begin = () => lookSoon(0);
+  // a page that the browser has prepared is not looked at before it is really opened
+  if ((document as { prerendering?: boolean }).prerendering) document.addEventListener("prerenderingchange", begin);
+  else whenRead(begin);
 }

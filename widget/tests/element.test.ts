@@ -103,8 +103,35 @@ test.each([
   const element = put('placement="home"');
   await settled();
   expect(told).toHaveBeenCalledWith({ placement: "home", ...detail });
-  expect(element.hidden).toBe(hidden);
-  expect(element.childElementCount).toBe(hidden ? 0 : 1);
+  expect(element.style.visibility).toBe(hidden ? "hidden" : "");
+});
+
+test("a list without products gives its room back once it is out of view, unless it has some by then", async () => {
+  const watching: ((isIntersecting: boolean) => void)[] = [];
+  vi.stubGlobal("IntersectionObserver", class {
+    disconnect = vi.fn();
+    unobserve = vi.fn();
+    observe = vi.fn();
+    constructor(report: (entries: { isIntersecting: boolean }[], observer: unknown) => void) {
+      watching.push((isIntersecting) => report([{ isIntersecting }], this));
+    }
+  });
+  answer = () => Promise.reject(new Error());
+  const element = put("") as HTMLElement & { refresh(): void };
+  await settled();
+  watching.at(-1)!(true);
+  expect([element.hidden, element.querySelectorAll("li").length > 0]).toEqual([false, true]);
+  watching.at(-1)!(false);
+  expect([element.hidden, element.childElementCount]).toEqual([true, 0]);
+  element.refresh();
+  await settled();
+  const late = watching.at(-1)!;
+  answer = async () => list("A");
+  element.refresh();
+  await settled();
+  late(false);
+  expect([element.hidden, element.style.visibility, titles(element)]).toEqual([false, "", ["Item A"]]);
+  vi.unstubAllGlobals();
 });
 
 test("changed attributes of one turn ask once more", async () => {
