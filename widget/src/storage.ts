@@ -23,7 +23,7 @@ export function openStorage(storage: () => Storage, allowed: () => boolean): Kep
     set(name, value) {
       memory.set(name, value);
       if (document.readyState === "loading") write(name, null); // what was there does not hold any more
-      whenRead(() => write(name, value));
+      whenRead(() => write(name, memory.get(name)!)); // it may have changed by then
     },
   };
 

@@ -5,5 +5,5 @@ import { readScript } from "./script";
 import { start } from "./start";
 
 const script = readScript();
-if (!script) console.warn("Vitrina: the script tag needs data-key");
+if (!script) console.warn("Vitrina: data-key is missing");
 else if (!customElements.get(NAME)) start(script);

@@ -35,6 +35,17 @@ test("who comes after a known shopper is a new guest", () => {
   expect(identity.who().shopper_id).not.toBe("customer-7");
 });
 
+test("a name given as the page is read to its end replaces the one given before", async () => {
+  const identity = createIdentity();
+  Object.defineProperty(document, "readyState", { value: "loading", configurable: true });
+  identity.identify("customer-7");
+  delete (document as { readyState?: unknown }).readyState;
+  identity.identify("customer-8");
+  document.dispatchEvent(new Event("DOMContentLoaded"));
+  await new Promise((done) => setTimeout(done));
+  expect(createIdentity().who().shopper_id).toBe("customer-8");
+});
+
 test("forgetting a guest keeps the guest", () => {
   const identity = createIdentity();
   const guest = identity.who().shopper_id;
