@@ -212,6 +212,8 @@ def _rerank(
         return None, worth
     progress(RERANKER_STAGE, 0, 0)
     found, scores = reranker.teach(taught, cases.shoppers, columns[LINEAR], options.seed, options.threads)
+    if not again:  # what a shopper takes once more is no matter of showing more
+        found, scores = reranker.widen(found, taught, cases, scores)
     return found, worth | {TWO_STAGE: taught.ndcg(scores, cases)}
 
 

@@ -66,6 +66,36 @@ def test_trees_are_judged_on_shoppers_that_they_never_met(model: tuple[Trained, 
     assert set(found.importance) == set(FEATURES)
 
 
+@pytest.mark.parametrize("kind", ["as it is", "popular is right", "unpopular is right"])
+def test_lists_are_tilted_against_what_is_popular_as_far_as_it_costs_nearly_nothing(
+    model: tuple[Trained, Learned], kind: str
+) -> None:
+    trained, learned = model
+    cases = cut()[1].new_only()
+    taught = reranker.look_up(learned, cases, again=False)
+    popularity = taught.features[:, FEATURES.index("popularity")]
+    scores = taught.features[:, FEATURES.index("linear_z")]
+    if kind != "as it is":
+        scores = (0.01 if kind == "popular is right" else -0.01) * popularity
+        best = np.lexsort((-popularity if kind == "popular is right" else popularity, taught.cases))
+        firsts = best[np.cumsum(taught.sizes) - taught.sizes]
+        taught = taught._replace(labels=np.isin(np.arange(len(popularity)), firsts).astype(np.int8))
+        cases = replace(cases, targets=[np.zeros(1, dtype=np.int32)] * len(cases))
+    found = trained.rerankers[False]
+    wide, tilted = reranker.widen(found, taught, cases, scores)
+    tilt = (found.slopes - wide.slopes)[FEATURES.index("popularity")]
+    assert tilted == pytest.approx(scores - tilt * popularity, abs=1e-5)
+    assert np.flatnonzero(found.slopes != wide.slopes).tolist() in ([], [FEATURES.index("popularity")])
+    least = 0.995 * taught.ndcg(scores, cases).mean()
+    assert taught.ndcg(tilted, cases).mean() >= least
+    if kind == "popular is right":
+        assert tilt == 0
+    elif kind == "unpopular is right":
+        assert tilt == pytest.approx(0.2)
+    elif tilt < 0.19:
+        assert taught.ndcg(scores - np.float32(tilt + 0.02) * popularity, cases).mean() < least
+
+
 def test_same_seed_grows_the_same_trees(model: tuple[Trained, Learned]) -> None:
     _, learned = model
     cases = cut()[1].new_only().take(np.arange(150))
