@@ -187,7 +187,8 @@ async def _events(shop_id: str, task: RecommendationTask, news: News) -> AsyncIt
             if task.status in ENDED or news.closed:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await changed.wait()
             changed.clear()
             row = await RecommendationTask.get_or_none(shop_id=shop_id, id=task.id, using_db=database.reader())
             if row is None:  # its shop was removed

@@ -61,7 +61,8 @@ class Post:
             except Exception:
                 log.exception("mail.not_looked_for")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):  # `wait_for` loses a cancellation that comes with the news
+                    await self._news.wait()
             self._news.clear()
 
     async def deliver(self) -> None:

@@ -162,3 +162,17 @@ async def test_letter_outlives_the_process_that_wrote_it(settings: Settings, db:
     await Post(settings, KEY).deliver()
     ((to, _, text),) = written(settings.folder)
     assert to == "anna@shop.example" and "secret-code" in text
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_work_ends_when_it_is_stopped_in_the_moment_of_news(settings: Settings, db: None, steps: int) -> None:
+    post = Post(settings, KEY)
+    working = asyncio.create_task(post.work())
+    await asyncio.sleep(0.1)
+    async with database.transaction():
+        await post.send(LETTER)
+    for _ in range(steps):  # of the event loop, between the news and the stop
+        await asyncio.sleep(0)
+    working.cancel()
+    await asyncio.wait({working}, timeout=5)
+    assert working.cancelled()
