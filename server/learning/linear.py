@@ -5,7 +5,7 @@ next (SLIST, Choi et al. 2021), and what reads or looks alike (a kernel acts as 
 products, which carries products that hardly anybody has chosen yet). It has no seed and no epochs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,7 +16,6 @@ from scipy.linalg import get_lapack_funcs
 
 from server.events.histories import Histories
 from server.learning import pictures
-from server.learning.cases import by_shopper
 from server.serving.pairs import Lists
 
 Progress = Callable[[int, int], None]
@@ -25,6 +24,8 @@ KEPT = 200  # entries per row of the solution; more change no list (measured on 
 BASKET_SHOP = 1.5  # mean products of a moment, from which a shop's orders are baskets without an order inside
 _MOST_MOMENTS = 20  # of a shopper's past; what came before fades to nothing
 _ROWS_AT_ONCE = 1024
+_EVENTS_AT_ONCE = 2_000_000  # 100 MB
+_SPARSE_UP_TO = 1 / 16  # of the entries; above, a dense product takes less time
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,60 +86,64 @@ def counted(made: Choices) -> Statistics:
 def choices(histories: Histories, count: int, fading: float) -> Choices:
     """Who chose what, and what before it."""
     baskets = is_basket_shop(histories)
-    together = _Rows(count)
-    past, after = _Rows(count), _Rows(count)
-    for _, positions in by_shopper(histories):
-        rows, weights = histories.rows[positions], histories.weights[positions]
-        moments = np.cumsum(np.diff(histories.times_ms[positions], prepend=histories.times_ms[positions[0]]) != 0)
-        chosen, strongest = _strongest(rows, weights)
-        together.add(chosen, strongest * np.float32(len(chosen) ** -0.25 if baskets else 1.0))
-        starts = np.flatnonzero(np.diff(moments, prepend=-1))
-        for number, start in enumerate(starts.tolist()):
-            stop = starts[number + 1] if number + 1 < len(starts) else len(rows)
-            now, now_weights = _strongest(rows[start:stop], weights[start:stop])
-            if baskets:
-                together.add(now, now_weights * np.float32(len(now) ** -0.25))
-            if not number:
-                continue
-            first = starts[max(0, number - _MOST_MOMENTS)]
-            faded = weights[first:start] * np.exp((moments[first:start] - number + 1) / fading, dtype=np.float32)
-            seen, seen_weights = _strongest(rows[first:start], faded)
-            past.add(seen, seen_weights / np.float32(len(seen) ** 0.5 if baskets else 1.0))
-            after.add(now, now_weights)
-    return Choices(together.matrix(), past.matrix(), after.matrix())
+    order = np.argsort(histories.shoppers, kind="stable")
+    shoppers, times = histories.shoppers[order], histories.times_ms[order]
+    rows, weights = histories.rows[order], histories.weights[order]
+    is_first = np.diff(shoppers, prepend=-1) != 0
+    starts = np.flatnonzero(is_first | (np.diff(times, prepend=-1) != 0))  # of moments, (m,)
+    moments = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    owners = np.cumsum(is_first)[starts]  # (m,), ascending
+    oldest = np.searchsorted(owners, owners)  # the first moment of each one's shopper
+
+    chosen = _matrix(shoppers, rows, weights, count)
+    nexts = _matrix(moments, rows, weights, count)
+    if baskets:
+        together = sparse.vstack([chosen, nexts], format="csr")
+        chosen = _scaled(together, -0.25)
+    later = np.flatnonzero(oldest < np.arange(len(starts)))
+    pasts = [sparse.csr_array((0, count), dtype=np.float32)]
+    firsts = starts[np.maximum(oldest, np.arange(len(starts)) - _MOST_MOMENTS)[later]]  # of events before each
+    for part in _in_parts(starts[later] - firsts):
+        number, at = _spread(firsts[part], starts[later[part]])
+        faded = weights[at] * np.exp((moments[at] - later[part][number] + 1) / fading, dtype=np.float32)
+        pasts.append(_matrix(number, rows[at], faded, count, len(later[part])))
+    before = sparse.csr_array(sparse.vstack(pasts, format="csr"))
+    return Choices(chosen, _scaled(before, -0.5) if baskets else before, sparse.csr_array(nexts[later]))
 
 
-class _Rows:
-    """A sparse matrix that grows row by row."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._rows: list[NDArray[np.int32]] = []
-        self._values: list[NDArray[np.float32]] = []
-
-    def add(self, rows: NDArray[np.int32], values: NDArray[np.float32]) -> None:
-        """One more row."""
-        self._rows.append(rows)
-        self._values.append(values.astype(np.float32))
-
-    def matrix(self) -> sparse.csr_array:
-        """All rows, (rows, count) float32."""
-        if not self._rows:
-            return sparse.csr_array((0, self._count), dtype=np.float32)
-        starts = np.concatenate([[0], np.cumsum([len(rows) for rows in self._rows])])
-        parts = (np.concatenate(self._values), np.concatenate(self._rows), starts)
-        return sparse.csr_array(parts, shape=(len(self._rows), self._count), dtype=np.float32)
+def _in_parts(sizes: NDArray[np.intp]) -> Iterator[slice]:
+    """Neighbouring groups of so many events each, as many at once as fit into memory easily."""
+    number = np.cumsum(sizes) // _EVENTS_AT_ONCE
+    borders = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
+    yield from map(slice, borders[:-1].tolist(), borders[1:].tolist())
 
 
-def _strongest(rows: NDArray[np.int32], weights: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Each product once, with the largest of its weights."""
-    if len(rows) == 1:
-        return rows, weights
-    order = np.lexsort((-weights, rows))
-    ordered = rows[order]
-    first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[first], weights[order][first]
+def _spread(firsts: NDArray[np.intp], lasts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The positions from each first to before each last, end to end, and whose each is, both (e,)."""
+    sizes = lasts - firsts
+    number = np.repeat(np.arange(len(sizes)), sizes)
+    return number, np.arange(len(number)) + np.repeat(lasts - np.cumsum(sizes), sizes)
+
+
+def _matrix(
+    groups: NDArray[Any], rows: NDArray[np.int32], weights: NDArray[np.float32], count: int, most: int = 0
+) -> sparse.csr_array:
+    """The largest weight of each product in each group, (groups, count) float32."""
+    keys = groups.astype(np.int64) * count + rows
+    order = np.argsort(keys, kind="stable")
+    firsts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    groups, rows = np.divmod(keys[order][firsts], count)
+    strongest = np.maximum.reduceat(weights[order], firsts) if len(firsts) else weights
+    most = max(most, int(groups.max(initial=-1)) + 1)
+    return sparse.csr_array((strongest, (groups, rows)), shape=(most, count), dtype=np.float32)
+
+
+def _scaled(matrix: sparse.csr_array, power: float) -> sparse.csr_array:
+    """Rows times that power of how many products are in them."""
+    sizes = np.diff(matrix.indptr)
+    scales = np.maximum(sizes, 1).astype(np.float64) ** power
+    matrix.data *= np.repeat(scales, sizes).astype(np.float32)
+    return matrix
 
 
 class Solution(NamedTuple):
@@ -165,28 +170,34 @@ def solve(
     """Solve min_B α‖X−XB‖² + (1−α)‖T−SB‖² + ‖K^½(I−B)‖² + λ‖B‖² with diag(B) = 0 and keep its strongest entries.
 
     `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
-    + `settings.image` · likeness of images. The links are not sharpened yet. Memory: two dense (n, n) float32 and a
-    block.
+    + `settings.image` · likeness of images. The links are not sharpened yet. Memory: a dense (n, n) float32 and some
+    blocks, or two where most pairs of products were chosen one after the other.
     """
-    share = np.float32(settings.behaviour)
+    share, ridge = np.float32(settings.behaviour), np.float32(settings.ridge)
     gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)
-    gram[np.diag_indices_from(gram)] += np.float32(settings.ridge)
+    gram[np.diag_indices_from(gram)] += ridge
     inverse = _inverse(gram)  # P, in the memory of `gram`
-    wanted = _dense([(counted.together, share), (counted.following, 1 - share)], terms, images, settings)  # C
+    # What is wanted is C = gram − λI + D, so PC = I − λP + PD: no product of two dense matrices is needed
+    onward = sparse.csr_array((counted.following - counted.past) * (1 - share))  # D
+    own = 1 - ridge * np.diagonal(inverse) + onward.T.multiply(inverse).sum(axis=1)  # the diagonal of PC, (n,)
     # the constraint of a zero diagonal, for the whole mixture: without it the kernel would teach the identity
-    diagonal = np.einsum("ij,ji->i", inverse, wanted) / np.diagonal(inverse)
+    less = ridge + own / np.diagonal(inverse)
     discover, repeated = _Kept(len(gram)), _Kept(len(gram)) if again else None
-    following: NDArray[np.float32] | None = counted.following.toarray() if again else None
+    onward, following = _to_multiply(onward), _to_multiply(counted.following) if again else None
     for start in range(0, len(gram), _ROWS_AT_ONCE):
         part = inverse[start : start + _ROWS_AT_ONCE]  # (b, n)
-        block = part @ wanted
-        block -= part * diagonal
-        discover.add(block)
-        if repeated is not None and following is not None:
+        discover.add(part @ onward - part * less)
+        if repeated is not None:
             repeated.add(part @ following)
         if progress is not None:
             progress(min(start + _ROWS_AT_ONCE, len(gram)), len(gram))
     return Solution(discover.lists(), repeated.lists() if repeated is not None else None)
+
+
+def _to_multiply(matrix: sparse.csr_array) -> Any:
+    """The matrix in the form by which it is multiplied faster: dense where many of its entries are none."""
+    rows, columns = matrix.shape
+    return matrix.toarray() if matrix.nnz > rows * columns * _SPARSE_UP_TO else matrix
 
 
 def _dense(
