@@ -157,7 +157,8 @@ def _settings(
     cases = validation.new_only() if again else validation
     progress(SETTINGS_STAGE, 0, 0)
     told = partial(progress, SETTINGS_STAGE)
-    return tuning.tune(train, terms, cases, start, images=images, progress=told).settings
+    with threadpool_limits(1):  # such small matrices gain little by a second thread, and lose much where a core is busy
+        return tuning.tune(train, terms, cases, start, images=images, progress=told).settings
 
 
 def _first_stage(

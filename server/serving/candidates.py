@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from server.events.histories import Past
 from server.serving.learned import Learned
-from server.serving.native import NULL, ffi, lib, pointer
+from server.serving.native import ffi, lib, pointer
 
-POOL = 200  # candidates that are ranked; the reranker cannot lift what is not among them
+POOL = 120  # candidates that are ranked: on Beauty as good as 200 in half the time; more filters might leave too few
 MOST_HISTORY = 150  # products of the past that are gone by, the newest first
 _MOST_TOLD = 8_000  # entries of the linear rows; a long past gets shorter lists
 _WIDTHS = (48, 200)  # least and most entries of one row
@@ -23,28 +23,57 @@ NEAR_WORDS = 48
 NEAR_BOUGHT = 32
 _ALIKE_HISTORY = 20  # products of the past whose texts and vectors are compared
 _IN_CATEGORY = 60
-_SAID = 9  # things that `native` says of each candidate
 _ASKED, _SPREAD = ffi.typeof("Asked *"), ffi.typeof("double[2]")
 
 
 class Pool(NamedTuple):
-    """Candidates and what was said about them; arrays are (k,) float32 unless said otherwise.
+    """Candidates and what was said about them; its properties are (k,) float32 unless said otherwise.
 
-    `seeds` (s,) the past's products, newest first, each once; `fade` (3, s): how much each still counts with the
-    session's, the shop's own and no fading; `rows` (k,) int32, best merged first.
+    `seeds` (s,): the past's products, newest first, each once; `fade` (3, s): how much each still counts with the
+    session's, the shop's own and no fading; `rows` (k,) int32, best merged first; `said` (SAID, POOL): see
+    `native/interface.h`; `tower` (k,) float32: cosine to the shopper vector, 0 without towers; `spread`: mean and
+    standard deviation of `linear[1]` over the whole catalog.
     """
 
     rows: NDArray[np.int32]
     seeds: NDArray[np.int32]
     fade: NDArray[np.float32]
-    linear: NDArray[np.float32]  # (3, k) the linear model by each fading
-    strongest: NDArray[np.float32]  # largest single link to a product of the past
-    spread: tuple[float, float]  # mean and standard deviation of `linear[1]` over the whole catalog
-    again: NDArray[np.float32]
-    words: NDArray[np.float32]  # (2, k) likeness of texts: to the newest product, to any of the past
-    bought: NDArray[np.float32]
-    tower: NDArray[np.float32]  # cosine to the shopper vector, 0 without towers
-    merged: NDArray[np.float32]  # merged reciprocal ranks
+    said: NDArray[np.float32]
+    tower: NDArray[np.float32]
+    spread: tuple[float, float]
+
+    def _of(self, what: int | slice) -> NDArray[np.float32]:
+        return self.said[what, ..., : len(self.rows)]
+
+    @property
+    def words(self) -> NDArray[np.float32]:
+        """(2, k) likeness of texts: to the newest product, to any of the past."""
+        return self._of(slice(lib.WORDS_NEWEST, lib.WORDS_ANY + 1))
+
+    @property
+    def again(self) -> NDArray[np.float32]:
+        """How much the shopper is expected to choose it once more."""
+        return self._of(lib.AGAIN)
+
+    @property
+    def bought(self) -> NDArray[np.float32]:
+        """Co-purchase."""
+        return self._of(lib.BOUGHT)
+
+    @property
+    def linear(self) -> NDArray[np.float32]:
+        """(3, k) the linear model by each fading."""
+        return self._of(slice(lib.LINEAR, lib.STRONGEST))
+
+    @property
+    def strongest(self) -> NDArray[np.float32]:
+        """Largest single link to a product of the past."""
+        return self._of(lib.STRONGEST)
+
+    @property
+    def merged(self) -> NDArray[np.float32]:
+        """Merged reciprocal ranks."""
+        return self._of(lib.MERGED)
 
 
 def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: bool) -> Pool:
@@ -52,9 +81,8 @@ def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: 
     seeds, fade = seeds_of(past, learned.asking.fading)
     vector, near = _towers(learned, past)
     rows, said, spread = _told(learned, seeds, fade, near, left_out, again=again)
-    words, repeated, bought, linear, strongest, merged = said[:2], said[2], said[3], said[4:7], said[7], said[8]
     tower = learned.items[rows] @ vector if vector is not None else np.zeros(len(rows), dtype=np.float32)
-    return Pool(rows, seeds, fade, linear, strongest, spread, repeated, words, bought, tower, merged)
+    return Pool(rows, seeds, fade, said, tower, spread)
 
 
 def _told(
@@ -66,46 +94,36 @@ def _told(
     *,
     again: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], tuple[float, float]]:
-    """The candidates' rows (k,), what is said of each (9, k), and the `spread` of `Pool`."""
-    linear, repeats = learned.linear, learned.again if again else None
+    """The candidates' rows (k,), and `said` and `spread` of `Pool`."""
     in_category = _in_category(learned, seeds)
     asked = {
-        "linear": linear.address,
-        "linear_width": linear.width,
+        "models": learned.native,
         "most_linear": min(max(_MOST_TOLD // max(len(seeds), 1), _WIDTHS[0]), _WIDTHS[1]),
-        "again": repeats.address if repeats is not None else NULL,
-        "again_width": repeats.width if repeats is not None else 0,
-        "words": learned.words.address,
-        "words_width": learned.words.width,
         "most_words": NEAR_WORDS,
         "worded": _ALIKE_HISTORY,
-        "bought": learned.bought.address,
-        "bought_width": learned.bought.width,
         "most_bought": NEAR_BOUGHT,
         "seeds": pointer(seeds),
         "fade": pointer(fade),
         "seed_count": len(seeds),
         "near": pointer(near),
         "near_count": len(near),
-        "hot": pointer(learned.hot),
-        "hot_count": len(learned.hot),
         "in_category": pointer(in_category),
         "category_count": len(in_category),
         "left_out": pointer(left_out),
         "left_out_count": len(left_out),
-        "with_seeds": again,
+        "again": again,
         "per_source": _PER_SOURCE,
         "pool": POOL,
         "rank_offset": _RANK_OFFSET,
     }
-    rows, said = np.empty(POOL, dtype=np.int32), np.empty((_SAID, POOL), dtype=np.float32)
+    rows, said = np.empty(POOL, dtype=np.int32), np.zeros((lib.SAID, POOL), dtype=np.float32)
     sums = ffi.new(_SPREAD)
     count = lib.vitrina_gather(ffi.new(_ASKED, asked), pointer(rows), pointer(said), sums)
     if count < 0:
         raise MemoryError
     mean: float = sums[0] / len(learned.category)
     deviation = max(sums[1] / len(learned.category) - mean * mean, 1e-12) ** 0.5
-    return rows[:count], said[:, :count], (mean, deviation)
+    return rows[:count], said, (mean, deviation)
 
 
 def seeds_of(past: Past, fading: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

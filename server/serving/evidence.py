@@ -3,6 +3,7 @@
 A reason names what the item would lose places without.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from server.serving.sources.asked import Asked
 _WIDEST = 200
 _PAIR_LOOK = 64  # entries of a pair's list that are looked through
 _POPULAR_PART = 10  # one product in so many is called popular
+_PLACES, _CITING = ffi.typeof("int32_t[]"), ffi.typeof("Citing *")
 _AGAIN, _LINEAR_Z = FEATURES.index("again"), FEATURES.index("linear_z")
 
 
@@ -38,31 +40,34 @@ _LINEAR = _Trust(1.0, 0.0, 1)
 _TREES = {False: _Trust(1.0, 0.0, 2), True: _Trust(0.5, 0.55, 2)}  # by whether known products may come
 
 
-def of_rows(
-    learned: Learned, asked: Asked, pool: Pool, rows: NDArray[np.int32], scores: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], list[str]]:
-    """For each of `rows` (k,) the position of its seed in `asked.seeds` (-1: none) and the code of its reason.
+def of_places(
+    learned: Learned,
+    asked: Asked,
+    pool: Pool,
+    rows: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    places: Sequence[int],
+) -> list[tuple[str, int]]:
+    """The code of the reason for what stands at each of `places`, and the position of its seed in `asked.seeds` (-1:
+    none).
 
-    `scores` (k,), by which they are ranked, descend. A product of the past speaks for a row by its faded link in the
-    linear model, as much as that weighs in what ranks here.
+    `rows` (k,), ranked by their `scores` (k,), which descend. A product of the past speaks for a row by its faded link
+    in the linear model, as much as that weighs in what ranks here.
     """
-    cited = _cited(learned, asked, pool, rows, scores)
     position = {seed: at for at, seed in enumerate(asked.seeds)}
     # a reranker looks at how often and when each product was chosen; links alone may leave the product itself unheard
     own = set(asked.past.rows.tolist()) if asked.again and asked.again in learned.rankers else set[int]()
-    popular = set(learned.hot[: len(learned.category) // _POPULAR_PART].tolist())
-    seeds = np.full(len(rows), -1, dtype=np.intp)
-    reasons: list[str] = []
-    for at, (row, voice) in enumerate(zip(rows.tolist(), cited, strict=True)):
-        product = int(pool.seeds[voice]) if voice >= 0 else -1
+    popular = learned.hot[: len(learned.category) // _POPULAR_PART]
+    voices: list[tuple[str, int]] = []
+    for at, cited in zip(places, _cited(learned, asked, pool, rows, scores, places), strict=True):
+        row, product = int(rows[at]), int(pool.seeds[cited]) if cited >= 0 else -1
         if row in own or row == product:
-            reasons.append("again")
+            voices.append(("again", -1))
         elif (seed := position.get(product, -1)) >= 0:
-            seeds[at] = seed
-            reasons.append(LINKED)
+            voices.append((LINKED, seed))
         else:
-            reasons.append("popular" if row in popular else "for-you")
-    return seeds, reasons
+            voices.append(("popular" if row in popular else "for-you", -1))
+    return voices
 
 
 LINKED = "linear"  # which link it is, `of_pair` says of what is shown
@@ -84,13 +89,19 @@ def _holds(pairs: Pairs, seed: int, row: int) -> bool:
 
 
 def _cited(
-    learned: Learned, asked: Asked, pool: Pool, rows: NDArray[np.int32], scores: NDArray[np.float32]
+    learned: Learned,
+    asked: Asked,
+    pool: Pool,
+    rows: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    places: Sequence[int],
 ) -> list[int]:
-    """The seed without which each row loses most places among the rows, of equal ones the loudest; -1: too few.
+    """The seed without which each place's row loses most places among the rows, of equal ones the loudest; -1: too few.
 
     Asking the reranker again for each seed would take longer than the whole answer.
     """
     pairs, slope, trust = _links(learned, asked, pool)
+    wanted = ffi.new(_PLACES, list(places))
     citing = {
         "table": pairs.address,
         "width": pairs.width,
@@ -101,14 +112,16 @@ def _cited(
         "rows": pointer(rows),
         "scores": pointer(scores),
         "count": len(rows),
+        "places": wanted,
+        "place_count": len(places),
         "slope": slope,
         "weight": trust.weight,
         "part": trust.part,
         "least": trust.places,
         "by_trees": asked.again in learned.rankers,
     }
-    cited = ffi.new("int32_t[]", len(rows))
-    if lib.vitrina_cite(ffi.new("Citing *", citing), cited) < 0:
+    cited = ffi.new(_PLACES, len(places))
+    if lib.vitrina_cite(ffi.new(_CITING, citing), cited) < 0:
         raise MemoryError
     return list(cited)
 

@@ -49,39 +49,31 @@ FEATURES = (
     "days_since_chosen",
     "due",
 )
+_KNOWN = ffi.typeof("Known *")
 _LONG_AGO = 10_000.0  # moments or days since something that never happened
 
 
 def features(learned: Learned, past: Past, pool: Pool, now_ms: int) -> NDArray[np.float32]:
     """The features of the pool's candidates, (k, len(FEATURES)) float32, no NaN."""
     known = {
+        "models": learned.native,
         "rows": pointer(pool.rows),
+        "said": pointer(pool.said),
+        "tower": pointer(pool.tower),
         "count": len(pool.rows),
-        "merged": pointer(pool.merged),
-        "linear": list(map(pointer, pool.linear)),
+        "room": pool.said.shape[1],
         "mean": pool.spread[0],
         "deviation": pool.spread[1],
-        "strongest": pointer(pool.strongest),
-        "again": pointer(pool.again),
-        "tower": pointer(pool.tower),
-        "words": list(map(pointer, pool.words)),
-        "bought": pointer(pool.bought),
-        "product_count": len(learned.category),
-        "trends": pointer(learned.trends),
-        "age_days": pointer(learned.age_days),
-        "price": pointer(learned.price),
-        "category": pointer(learned.category),
-        "brand": pointer(learned.brand),
         "seeds": pointer(pool.seeds),
         "fade": pointer(pool.fade[1]),
-        "seed_count": len(pool.seeds),
         "past_rows": pointer(past.rows),
         "past_moments": pointer(past.moments),
         "past_times_ms": pointer(past.times_ms),
+        "seed_count": len(pool.seeds),
         "past_count": len(past),
         "now_ms": now_ms,
         "never": _LONG_AGO,
     }
     by_feature = np.empty((len(FEATURES), len(pool.rows)), dtype=np.float32)
-    lib.vitrina_features(ffi.new("Known *", known), pointer(by_feature))
+    lib.vitrina_features(ffi.new(_KNOWN, known), pointer(by_feature))
     return by_feature.T

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.serving import arrays, tower
+from server.serving.native import ffi, pointer
 from server.serving.nearest import Index, Nearest
 from server.serving.pairs import Pairs
 from server.serving.tower import ShopperTower
@@ -22,6 +23,7 @@ TREND_DAYS = (7, 30, 90)
 _SAMPLED = 2_000
 FACTS = "learned.json"
 TOWERS_INDEX = "towers.faiss"
+_POINTED = ("trends", "age_days", "price", "category", "brand", "hot")  # arrays that `native` reads
 RANKERS = {False: "ranker", True: "ranker_again"}  # by whether known products may come
 
 
@@ -66,14 +68,20 @@ class Learned:
     near: Nearest | None  # searches `items`
     rankers: Mapping[bool, Trees] = field(default_factory=dict[bool, Trees])  # by whether known products may come
     typical_link: np.float32 = field(init=False)  # the best entry of a typical product's linear row
+    native: Any = field(init=False)  # the `Models` of `native/interface.h`
 
     def __post_init__(self) -> None:
-        """See how large links are here."""
+        """See how large links are here, and where everything lies."""
         count = len(self.category)
         sample = np.arange(0, count, max(1, count // _SAMPLED), dtype=np.intp)
         _, best = self.linear.of(sample, 1)
         best = best[best > 0]
         self.typical_link = np.float32(np.quantile(best, 0.8)) if len(best) else np.float32(1)
+        pairs = {"linear": self.linear, "again": self.again, "words": self.words, "bought": self.bought}
+        tables = {name: one.address for name, one in pairs.items() if one is not None}
+        widths = {f"{name}_width": one.width for name, one in pairs.items() if one is not None}
+        counts = {"hot_count": len(self.hot), "product_count": count}
+        self.native = ffi.new("Models *", tables | widths | counts | {n: pointer(getattr(self, n)) for n in _POINTED})
 
     @classmethod
     def read(cls, folder: Path, **of_snapshot: Any) -> "Learned | None":

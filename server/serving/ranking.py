@@ -5,13 +5,13 @@ picked one by one, each time the best of what is not too like those already pick
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from server.serving.eligibility import Eligibility
 from server.serving.native import ffi, lib
 from server.serving.placements import Placement, pool_size
 from server.serving.snapshot import Snapshot
-from server.serving.sources.asked import Found
+from server.serving.sources.asked import Found, Voice
 
 NEAR_DUPLICATE = 0.97  # cosine from which two products look the same to a shopper
 _SOURCES, _NUMBERS, _WEIGHTS, _WANTED, _PICKED = map(
@@ -64,5 +64,13 @@ def pick(
     )
     if count < 0:
         raise MemoryError
-    rows = _PRODUCT.iter_unpack(ffi.buffer(picked, count * _PRODUCT.size))
-    return [(row, score, *found[source][0].voice(at)) for row, source, at, score in rows]
+    products = list(_PRODUCT.iter_unpack(ffi.buffer(picked, count * _PRODUCT.size)))
+    voices: list[Iterator[Voice]] = [
+        iter(one.voices([at for _, source, at, _ in products if source == number]))
+        for number, (one, _) in enumerate(found)
+    ]
+    chosen = list[Chosen]()
+    for row, source, _, score in products:
+        code, seed = next(voices[source])
+        chosen.append((row, score, code, seed))
+    return chosen

@@ -104,9 +104,9 @@ def test_item_that_trees_ranked_loses_places_without_what_its_reason_cites() -> 
     lost: list[bool] = []
     for past, now_ms in zip(cases.pasts, cases.now_ms.tolist(), strict=True):
         pool, rows, scores = _ranked(learned, past, past, now_ms)
-        seeds, codes = evidence.of_rows(learned, _question(past, pool), pool, rows, scores)
-        assert set(codes) <= {evidence.LINKED, "popular", "for-you"}
-        for place, (row, seed) in enumerate(zip(rows[:12].tolist(), seeds[:12].tolist(), strict=True)):
+        voices = evidence.of_places(learned, _question(past, pool), pool, rows, scores, range(12))
+        assert {code for code, _ in voices} <= {evidence.LINKED, "popular", "for-you"}
+        for place, (row, (_, seed)) in enumerate(zip(rows[:12].tolist(), voices, strict=True)):
             if seed >= 0:
                 _, without, _ = _ranked(learned, _without(past, int(pool.seeds[seed])), past, now_ms)
                 lost.append(row not in without or without.tolist().index(row) > place)
@@ -120,7 +120,8 @@ def test_only_the_popular_are_called_so() -> None:
     pool, rows, _ = _ranked(learned, past, past, 0)
     said_nothing = np.zeros(len(rows), dtype=np.float32)
     told = pool._replace(fade=np.zeros_like(pool.fade))
-    _, codes = evidence.of_rows(learned, _question(past, told), told, rows, said_nothing)
+    voices = evidence.of_places(learned, _question(past, told), told, rows, said_nothing, range(len(rows)))
+    codes = [code for code, _ in voices]
     hot = learned.hot[: COUNT // 10].tolist()
     assert codes == ["popular" if row in hot else "for-you" for row in rows.tolist()]
     assert set(codes) == {"popular", "for-you"}

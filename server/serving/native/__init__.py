@@ -19,9 +19,9 @@ _KINDS = {
     "uint64_t[]": ("L", "Q"),
     "float[]": ("f4",),
 }
-_TYPES = {np.dtype(kind).char: name for name, kinds in _KINDS.items() for kind in kinds}
 
 ffi: Any = FFI()
+_TYPES = {np.dtype(kind).char: ffi.typeof(name) for name, kinds in _KINDS.items() for kind in kinds}
 ffi.cdef(_FILE.with_name("interface.h").read_text("utf-8"))
 NULL = ffi.NULL
 try:

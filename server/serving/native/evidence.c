@@ -84,7 +84,7 @@ int32_t vitrina_cite(const Citing *citing, int32_t *seeds) {
     if (!costs) return -1;
     weigh(citing, costs);
     for (size_t i = 0; i < size; i++) loudest = costs[i] > loudest ? costs[i] : loudest;
-    for (int32_t row = 0; row < citing->count; row++) seeds[row] = cited(citing, costs, row, loudest);
+    for (int32_t i = 0; i < citing->place_count; i++) seeds[i] = cited(citing, costs, citing->places[i], loudest);
     free(costs);
-    return citing->count;
+    return citing->place_count;
 }

@@ -36,13 +36,13 @@ static void compare_prices(const Known *known, float *ratios) {
     double sum = 0;
     int32_t seen = 0;
     for (int32_t at = 0; at < known->seed_count; at++) {
-        float price = known->price[known->seeds[at]];
+        float price = known->models->price[known->seeds[at]];
         if (!(price > 0)) continue; /* or NaN */
         sum += logf(price);
         seen++;
     }
     for (int32_t i = 0; i < known->count; i++) {
-        float price = known->price[known->rows[i]];
+        float price = known->models->price[known->rows[i]];
         ratios[i] = seen && price > 0 ? (float)(logf(price) - sum / seen) : 0;
     }
 }
@@ -82,30 +82,32 @@ static float *filled(float *to, float value, int32_t count) {
     return to + count;
 }
 
+static const float *said(const Known *known, int32_t what) { return known->said + (int64_t)what * known->room; }
+
 /* What the models say. */
 static float *tell_scores(const Known *known, float *to) {
     int32_t count = known->count;
-    const float *linear = known->linear[1];
+    const float *linear = said(known, LINEAR + 1), *again = said(known, AGAIN);
     float best = highest(linear, count, 0), nearest = highest(known->tower, count, -1);
-    to = copied(to, known->merged, count);
+    to = copied(to, said(known, MERGED), count);
     to = copied(to, linear, count);
-    to = copied(to, known->linear[0], count);
-    to = copied(to, known->linear[2], count);
+    to = copied(to, said(known, LINEAR), count);
+    to = copied(to, said(known, LINEAR + 2), count);
     for (int32_t i = 0; i < count; i++) *to++ = (linear[i] - known->mean) / known->deviation;
     rank(linear, count, to);
     to += count;
     for (int32_t i = 0; i < count; i++) *to++ = best - linear[i];
     to = filled(to, best, count);
-    to = copied(to, known->strongest, count);
-    to = copied(to, known->again, count);
-    rank(known->again, count, to);
+    to = copied(to, said(known, STRONGEST), count);
+    to = copied(to, again, count);
+    rank(again, count, to);
     to = copied(to + count, known->tower, count);
     rank(known->tower, count, to);
     to += count;
     for (int32_t i = 0; i < count; i++) *to++ = nearest - known->tower[i];
-    to = copied(to, known->words[0], count);
-    to = copied(to, known->words[1], count);
-    return copied(to, known->bought, count);
+    to = copied(to, said(known, WORDS_NEWEST), count);
+    to = copied(to, said(known, WORDS_ANY), count);
+    return copied(to, said(known, BOUGHT), count);
 }
 
 /* What the shop knows of the products. */
@@ -115,19 +117,19 @@ static float *tell_trends(const Known *known, float *to) {
     for (int32_t number = 0; number < 4; number++) {
         trends[number] = to;
         for (int32_t i = 0; i < count; i++)
-            *to++ = known->trends[(int64_t)number * known->product_count + known->rows[i]];
+            *to++ = known->models->trends[(int64_t)number * known->models->product_count + known->rows[i]];
     }
     for (int32_t i = 0; i < count; i++) *to++ = trends[1][i] - trends[2][i];
     for (int32_t i = 0; i < count; i++) *to++ = trends[2][i] - trends[0][i];
-    for (int32_t i = 0; i < count; i++) *to++ = known->age_days[known->rows[i]];
-    return filled(to, known->seed_count ? known->trends[known->seeds[0]] : 0, count);
+    for (int32_t i = 0; i < count; i++) *to++ = known->models->age_days[known->rows[i]];
+    return filled(to, known->seed_count ? known->models->trends[known->seeds[0]] : 0, count);
 }
 
 void vitrina_features(const Known *known, float *to) {
     int32_t count = known->count, last = known->past_count - 1;
     to = tell_trends(known, tell_scores(known, to));
-    share(known, known->category, to, to + count);
-    share(known, known->brand, to + 2 * count, to + 3 * count);
+    share(known, known->models->category, to, to + count);
+    share(known, known->models->brand, to + 2 * count, to + 3 * count);
     compare_prices(known, to + 4 * count);
     to = filled(to + 5 * count, (float)known->seed_count, count);
     to = filled(to, last < 0 ? 0 : (float)known->past_moments[0] + 1, count);

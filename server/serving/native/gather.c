@@ -6,9 +6,7 @@
 
 #include "interface.h"
 
-/* What is said of a candidate, as in interface.h. The five from WORDS_ANY on are ranked and merged. */
-enum { WORDS_NEWEST, WORDS_ANY, AGAIN, BOUGHT, LINEAR, STRONGEST = LINEAR + 3, MERGED, SAID };
-enum { FIRST_RANKED = WORDS_ANY, LAST_RANKED = LINEAR + 1 };
+enum { FIRST_RANKED = WORDS_ANY, LAST_RANKED = LINEAR + 1 }; /* of what is said, these are merged */
 
 typedef struct {
     float said[SAID];
@@ -55,7 +53,8 @@ static List list_of(const int32_t *table, int32_t width, int32_t seed, int32_t m
 }
 
 static void hear_linear(Pool *pool, const Asked *asked, int32_t at) {
-    List list = list_of(asked->linear, asked->linear_width, asked->seeds[at], asked->most_linear);
+    const Models *models = asked->models;
+    List list = list_of(models->linear, models->linear_width, asked->seeds[at], asked->most_linear);
     const float *fade = asked->fade + at;
     for (int32_t i = 0; i < list.count; i++) {
         float *said = candidate(pool, list.rows[i])->said, score = list.scores[i];
@@ -65,7 +64,8 @@ static void hear_linear(Pool *pool, const Asked *asked, int32_t at) {
 }
 
 static void hear_words(Pool *pool, const Asked *asked, int32_t at) {
-    List list = list_of(asked->words, asked->words_width, asked->seeds[at], asked->most_words);
+    const Models *models = asked->models;
+    List list = list_of(models->words, models->words_width, asked->seeds[at], asked->most_words);
     for (int32_t i = 0; i < list.count; i++) {
         float *said = candidate(pool, list.rows[i])->said, score = list.scores[i];
         if (score > said[WORDS_ANY]) said[WORDS_ANY] = score;
@@ -78,14 +78,15 @@ static void add_up(Pool *pool, List list, float fade, int32_t what) {
 }
 
 static void hear_seeds(Pool *pool, const Asked *asked) {
+    const Models *models = asked->models;
     for (int32_t at = 0; at < asked->seed_count; at++) {
         int32_t seed = asked->seeds[at];
         float fade = asked->fade[asked->seed_count + at];
         hear_linear(pool, asked, at);
-        if (asked->again)
-            add_up(pool, list_of(asked->again, asked->again_width, seed, asked->most_linear), fade, AGAIN);
+        if (asked->again && models->again)
+            add_up(pool, list_of(models->again, models->again_width, seed, asked->most_linear), fade, AGAIN);
         if (at < asked->worded) hear_words(pool, asked, at);
-        add_up(pool, list_of(asked->bought, asked->bought_width, seed, asked->most_bought), fade, BOUGHT);
+        add_up(pool, list_of(models->bought, models->bought_width, seed, asked->most_bought), fade, BOUGHT);
     }
 }
 
@@ -175,11 +176,11 @@ static int32_t gather(Pool *pool, const Asked *asked, int32_t *rows, float *said
     hear_seeds(pool, asked);
     sum_up(pool, sums);
     merge_list(pool, asked->near, asked->near_count, asked->rank_offset);
-    merge_list(pool, asked->hot, asked->hot_count, asked->rank_offset);
+    merge_list(pool, asked->models->hot, asked->models->hot_count, asked->rank_offset);
     merge_list(pool, asked->in_category, asked->category_count, asked->rank_offset);
-    if (asked->with_seeds) merge_list(pool, asked->seeds, asked->seed_count, asked->rank_offset);
+    if (asked->again) merge_list(pool, asked->seeds, asked->seed_count, asked->rank_offset);
     leave_out(pool, asked->left_out, asked->left_out_count);
-    if (!asked->with_seeds) leave_out(pool, asked->seeds, asked->seed_count);
+    if (!asked->again) leave_out(pool, asked->seeds, asked->seed_count);
     merge_scores(pool, asked);
     int32_t count = best_by(pool, MERGED, asked->pool);
     for (int32_t i = 0; i < count; i++) {
@@ -192,7 +193,7 @@ static int32_t gather(Pool *pool, const Asked *asked, int32_t *rows, float *said
 
 int32_t vitrina_gather(const Asked *asked, int32_t *rows, float *said, double *sums) {
     size_t per_seed = (size_t)asked->most_linear * 2 + asked->most_words + asked->most_bought + 1;
-    size_t most = per_seed * asked->seed_count + asked->near_count + asked->hot_count + asked->category_count;
+    size_t most = per_seed * asked->seed_count + asked->near_count + asked->models->hot_count + asked->category_count;
     size_t room = 64;
     while (room < 2 * most) room *= 2; /* at most half full, so that places are found soon */
     uint64_t *keys = malloc(most * (sizeof(uint64_t) + sizeof(Candidate)) + room * sizeof(int32_t));

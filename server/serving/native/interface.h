@@ -104,38 +104,59 @@ int32_t vitrina_pick(const Source *sources, int32_t source_count, const int32_t 
 /* The sums of the trees' leaves for candidates with features (feature_count, count), into scores (count,). */
 void vitrina_trees(const Forest *forest, const float *features, int32_t count, float *scores);
 
-/* What the first stage goes by for one shopper. Tables are of pairs, (n, 2, width), as in Source. */
+/* What the models of a shop say of its n products. Tables are of pairs, (n, 2, width), as in Source. */
 typedef struct {
     const int32_t *linear, *again, *words, *bought;  /* again: NULL where there is none */
     int32_t linear_width, again_width, words_width, bought_width;
+    const float *trends, *age_days, *price;          /* (n,); trends: (4, n) */
+    const int32_t *category, *brand;                 /* (n,) */
+    const int32_t *hot;                              /* (hot_count,) best first */
+    int32_t hot_count, product_count;
+} Models;
+
+/* What the first stage goes by for one shopper. */
+typedef struct {
+    const Models *models;
     int32_t most_linear, most_words, most_bought;  /* entries of each seed's list that are heard; again as linear */
     const int32_t *seeds;  /* (seed_count,), newest first, each once */
     const float *fade;     /* (3, seed_count) */
-    int32_t seed_count, worded;                   /* worded: seeds whose words are compared */
-    const int32_t *near, *hot, *in_category;      /* lists without scores */
-    int32_t near_count, hot_count, category_count;
+    int32_t seed_count, worded;         /* worded: seeds whose words are compared */
+    const int32_t *near, *in_category;  /* lists without scores */
+    int32_t near_count, category_count;
     const int32_t *left_out;
     int32_t left_out_count;
-    int32_t with_seeds;                           /* whether seeds may come themselves */
-    int32_t per_source, pool;                     /* entries of each source's list that count; candidates wanted */
+    int32_t again;                      /* whether seeds may come themselves, and what is chosen again is heard */
+    int32_t per_source, pool;           /* entries of each source's list that count; candidates wanted */
     float rank_offset;
 } Asked;
 
-/* The candidates, best first, and what is said of each, (9, pool): words of the newest seed, of any, again, bought,
- * linear by each fading, strongest link, merged. `sums`: of linear by the second fading over all products, and of its
- * squares. Gives the number of candidates; -1: no memory. */
+/* What is said of a candidate: how alike its words are to the newest seed's and to any's, how much it is bought again
+ * and bought together, the linear model by each fading, its strongest link, and the merged ranks. */
+enum {
+    WORDS_NEWEST,
+    WORDS_ANY,
+    AGAIN,
+    BOUGHT,
+    LINEAR,
+    STRONGEST = 7,
+    MERGED,
+    SAID
+};
+
+/* The candidates, best first, and what is said of each, (SAID, pool). `sums`: of linear by the second fading over all
+ * products, and of its squares. Gives the number of candidates; -1: no memory. */
 int32_t vitrina_gather(const Asked *asked, int32_t *rows, float *said, double *sums);
 
-/* Candidates and what was said of them, (count,) each, see `candidates.py`; the products, (n,) each; and the past. */
+/* Candidates, what was said of them, and the past. */
 typedef struct {
-    const int32_t *rows;
-    const float *merged, *linear[3], *strongest, *again, *tower, *words[2], *bought;
-    float mean, deviation;  /* of linear[1] over all products */
-    int32_t count, product_count;
-    const float *trends, *age_days, *price;  /* trends: (4, n) */
-    const int32_t *category, *brand;
-    const int32_t *seeds;  /* (seed_count,), newest first */
-    const float *fade;     /* (seed_count,) */
+    const Models *models;
+    const int32_t *rows;    /* (count,) */
+    const float *said;      /* (SAID, room) */
+    const float *tower;     /* (count,) */
+    int32_t count, room;
+    float mean, deviation;  /* of the linear model by the second fading, over all products */
+    const int32_t *seeds;   /* (seed_count,), newest first */
+    const float *fade;      /* (seed_count,) */
     const int32_t *past_rows, *past_moments;  /* (past_count,), oldest first */
     const int64_t *past_times_ms;
     int32_t seed_count, past_count;
@@ -146,7 +167,7 @@ typedef struct {
 /* The features of all candidates, (features, count), in the order of `features.py`. */
 void vitrina_features(const Known *known, float *features);
 
-/* Which product of the past is cited for each of the listed rows. */
+/* Which product of the past is cited for some of the listed rows. */
 typedef struct {
     const int32_t *table;  /* of pairs, (n, 2, width) */
     int32_t width, most;   /* most: entries of each seed's list that are looked at */
@@ -156,13 +177,15 @@ typedef struct {
     const int32_t *rows;   /* (count,), at most 256, each once */
     const float *scores;   /* (count,) descending */
     int32_t count;
+    const int32_t *places; /* (place_count,) of the rows that are asked about */
+    int32_t place_count;
     float slope;           /* of the scores by what the table says */
     float weight, part;    /* see `evidence.py` */
     int32_t least;         /* places lost */
     int32_t by_trees;
 } Citing;
 
-/* The position of the seed cited for each row, -1: none, (count,). Gives count; -1: no memory. */
+/* The position of the seed cited at each place, -1: none, (place_count,). Gives place_count; -1: no memory. */
 int32_t vitrina_cite(const Citing *citing, int32_t *seeds);
 
 /* A linear step: steps (in, out), in a multiple of four, and a bias (out,). */

@@ -1,6 +1,6 @@
 """What every candidate source is asked, and what it answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from server.serving.pairs import Pairs
 # shop's customers; a weak sign, as the lists of pairs had been made with these orders.
 MOST_CANDIDATES = 160
 FEWEST_PER_SEED = 6
+
+Voice = tuple[str, int]  # the code of a reason, and the position of the seed that it names, -1 for none
 
 
 class Asked(NamedTuple):
@@ -39,22 +41,24 @@ class Asked(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """A list that one source found. `reason` is the code that explains it, `reasons` explain each by its own.
+    """A list that one source found. `reason` is the code that explains it.
 
     `rows` (k,) int32, a row may come several times; `scores` (k,) float32 about 0..1; `seeds` (k,) intp: position of
-    the seed that brought each, -1 for none; where there are no seeds, none did.
+    the seed that brought each, -1 for none; where there are no seeds, none did. `explain` tells both of each of some
+    candidates instead, where that takes time that is worth while for what is shown alone.
     """
 
     rows: NDArray[np.int32]
     scores: NDArray[np.float32]
     reason: str
     seeds: NDArray[np.intp] | None = None
-    reasons: Sequence[str] | None = None
+    explain: Callable[[Sequence[int]], list[Voice]] | None = None
 
-    def voice(self, at: int) -> tuple[str, int]:
-        """The code that explains candidate `at`, and the position of the seed that brought it."""
-        reason = self.reasons[at] if self.reasons is not None else self.reason
-        return reason, int(self.seeds[at]) if self.seeds is not None else -1
+    def voices(self, places: Sequence[int]) -> list[Voice]:
+        """Who speaks for the candidates at these places."""
+        if self.explain is not None:
+            return self.explain(places)
+        return [(self.reason, int(self.seeds[at]) if self.seeds is not None else -1) for at in places]
 
     def all_rows(self, _asked: Asked) -> NDArray[np.int32]:
         """The rows of all candidates."""
@@ -76,9 +80,9 @@ class Linked(NamedTuple):
     scale: float = 1.0
     highest: float = inf
 
-    def voice(self, at: int) -> tuple[str, int]:
-        """The code that explains what seed `at` brought, and its position."""
-        return self.reason, at
+    def voices(self, places: Sequence[int]) -> list[Voice]:
+        """Who speaks for what the seeds at these places brought: they themselves."""
+        return [(self.reason, at) for at in places]
 
     def all_rows(self, asked: Asked) -> NDArray[np.int32]:
         """The rows of all candidates."""

@@ -1,6 +1,7 @@
 """The trained model's own list for a shopper: the first stage's candidates in the reranker's order."""
 
 import time
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     rows, kept = pool.rows[best], scores[best]
     spread = max(float(kept[0] - kept[-1]), 1e-9)
     shown = _LEAST + (1 - _LEAST) * (kept - kept[-1]) / spread
-    seeds, reasons = evidence.of_rows(learned, asked, pool, rows, kept)
-    return Candidates(rows, shown.astype(np.float32), "ranked", seeds=seeds, reasons=reasons)
+    explain = partial(evidence.of_places, learned, asked, pool, rows, kept)
+    return Candidates(rows, shown.astype(np.float32), "ranked", explain=explain)
 
 
 def _scores(learned: Learned, asked: Asked, pool: Pool) -> NDArray[np.float32]:
