@@ -79,7 +79,7 @@ def measure(catalog: Catalog, tell: Callable[[str], None]) -> Measured:
         model.mkdir()
         snapshot.mkdir()
         with stage("index"):
-            index.build(snapshot, towers.items, name=learned.TOWERS_INDEX)
+            index.build(snapshot, towers.items, name=learned.TOWERS_INDEX, filtered=False)
         facts = keeping.Facts(stack=LINEAR, asking=trained.asking, settings=_SETTINGS, towers=True)
         keeping.write(model, trained, facts, names)
         del trained, solution, towers

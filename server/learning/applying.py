@@ -86,4 +86,4 @@ def _write_towers(
         items[~known] = tower.item_vectors(kept.weights, content[~known])
     arrays.write(folder, "towers", items)
     tower.write(folder, kept.weights)
-    return index.build(folder, items, name=learned.TOWERS_INDEX)
+    return index.build(folder, items, name=learned.TOWERS_INDEX, filtered=False)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 class Index(msgspec.Struct, frozen=True):
     """How the vectors are searched. `recall` was measured at 50 neighbours against the exact answer."""
 
-    kind: str  # "flat", "ivf" or "hnsw"
-    effort: int = 0  # nprobe of ivf, efSearch of hnsw
+    kind: str  # "flat", "ivf", "hnsw", or "codes", which cannot leave rows out
+    effort: int = 0  # nprobe of ivf, efSearch of hnsw; of codes, how many times the wanted vectors are compared
     recall: float = 1.0
 
 
@@ -64,11 +64,18 @@ class Nearest:
             bits = np.packbits(allowed, bitorder="little")
             selector = faiss.IDSelectorBitmap(bits)
             options["sel"] = selector
-        if self._kind == "ivf":
-            return faiss.SearchParametersIVF(nprobe=self._effort, **options), (bits, selector)
-        if self._kind == "hnsw":
-            return faiss.SearchParametersHNSW(efSearch=self._effort, **options), (bits, selector)
-        return faiss.SearchParameters(**options), (bits, selector)
+        return parameters(faiss, self._kind, self._effort, **options), (bits, selector)
+
+
+def parameters(library: Any, kind: str, effort: int, **options: Any) -> Any:
+    """What FAISS is told with each search."""
+    if kind == "ivf":
+        return library.SearchParametersIVF(nprobe=effort, **options)
+    if kind == "hnsw":
+        return library.SearchParametersHNSW(efSearch=effort, **options)
+    if kind == "codes":
+        return library.IndexRefineSearchParameters(k_factor=effort, **options)
+    return library.SearchParameters(**options)
 
 
 def _library() -> Any:

@@ -41,7 +41,20 @@ def test_large_shop_gets_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert facts.recall >= index.RECALL
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_index_that_never_leaves_anything_out_has_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = clustered(6_000)
+    facts = index.build(tmp_path, vectors, filtered=False)
+    assert facts is not None
+    assert facts.kind == "codes"
+    assert index.build(tmp_path, vectors) == index.build(tmp_path, vectors[:1_000], filtered=False) == Index("flat")
+    noise = np.random.default_rng(2).standard_normal((4_000, 96)).astype(np.float32)
+    monkeypatch.setattr(index, "FLAT_UP_TO", 1_000)  # lists of which find too little
+    facts = index.build(tmp_path, noise, filtered=False)
+    assert facts is not None
+    assert facts.kind == "codes"
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "codes"])
 def test_index_keeps_the_recall_it_claims(tmp_path: Path, kind: str) -> None:
     vectors = clustered(6_000)
     facts = index.build(tmp_path, vectors, wish=kind)
