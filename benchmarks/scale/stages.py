@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 
 from benchmarks.scale.repeating import Catalog
 from server.events.histories import Past, past_at
-from server.learning import applying, covisitation, index, keeping, kernel, large, linear, tower_training, two_tower
+from server.learning import (
+    applying,
+    choices,
+    covisitation,
+    index,
+    keeping,
+    kernel,
+    large,
+    linear,
+    tower_training,
+    two_tower,
+)
 from server.learning.cases import by_shopper
 from server.learning.pipeline import LINEAR, Trained
 from server.serving import candidates, learned, pairs
@@ -66,7 +77,7 @@ def measure(catalog: Catalog, tell: Callable[[str], None]) -> Measured:
     with stage("words"):
         terms = kernel.term_weights(catalog.texts)
     with stage("statistics"):
-        linear.choices(past, count, _SETTINGS.fading_taught)
+        choices.of_histories(past, count, _SETTINGS.fading_taught)
     with stage("linear"):
         solution = large.solve(past, terms, _SETTINGS)
     del terms

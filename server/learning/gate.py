@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from server.events.histories import Histories
 from server.learning import covisitation
 from server.learning.cases import Cases, before, time_cut
+from server.learning.choices import is_basket_shop
 from server.learning.evaluation import Comparison, Evaluation, Scorer, compare, evaluate
-from server.learning.linear import is_basket_shop
 from server.learning.popularity import popularity
 from server.learning.tuning import matrix_of, scores_of
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from server.events.histories import Histories
-from server.learning import kernel, linear, pictures
-from server.learning.linear import KEPT, Choices, Progress, Settings, Solution
+from server.learning import choices, kernel, linear, pictures
+from server.learning.choices import Choices
+from server.learning.linear import KEPT, Progress, Settings, Solution
 from server.learning.shortlists import Shortlists
 from server.serving.pairs import Lists
 
@@ -60,7 +61,7 @@ def _solved(
     if count <= DENSE_UP_TO:
         counted = linear.statistics(histories, count, settings.fading_taught)
         return linear.solve(counted, terms, settings, images=images, again=again, progress=progress)
-    made = linear.choices(histories, count, settings.fading_taught)
+    made = choices.of_histories(histories, count, settings.fading_taught)
     events = np.bincount(histories.rows, minlength=count)
     head = np.sort(np.argsort(-events, kind="stable")[:HEAD])
     of_head = linear.counted(Choices(*(_taken(matrix.T, head).T for matrix in made)))

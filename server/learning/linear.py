@@ -5,7 +5,7 @@ next (SLIST, Choi et al. 2021), and what reads or looks alike (a kernel acts as 
 products, which carries products that hardly anybody has chosen yet). It has no seed and no epochs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,16 +15,14 @@ from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
 from server.events.histories import Histories
-from server.learning import pictures
+from server.learning import choices, pictures
+from server.learning.choices import Choices
 from server.serving.pairs import Lists
 
 Progress = Callable[[int, int], None]
 
 KEPT = 200  # entries per row of the solution; more change no list (measured on Beauty: 200 and 500 give the same)
-BASKET_SHOP = 1.5  # mean products of a moment, from which a shop's orders are baskets without an order inside
-_MOST_MOMENTS = 20  # of a shopper's past; what came before fades to nothing
 _ROWS_AT_ONCE = 1024
-_EVENTS_AT_ONCE = 2_000_000  # 100 MB
 _SPARSE_UP_TO = 1 / 16  # of the entries; above, a dense product takes less time
 
 
@@ -53,25 +51,9 @@ class Statistics(NamedTuple):
     following: sparse.csr_array  # SᵀT: what came after each past
 
 
-def is_basket_shop(histories: Histories) -> bool:
-    """Whether several products are usually chosen at one moment."""
-    if not len(histories):
-        return False
-    moments = len(np.unique(np.stack([histories.shoppers, histories.times_ms], axis=1), axis=0))
-    return len(histories) / moments > BASKET_SHOP
-
-
-class Choices(NamedTuple):
-    """The matrices whose products the statistics are, sparse float32, rows by columns of products."""
-
-    chosen: sparse.csr_array  # X: a shopper (or a basket) each
-    pasts: sparse.csr_array  # S: a moment each, what came before it, faded
-    nexts: sparse.csr_array  # T: the same moments, what was chosen then
-
-
 def statistics(histories: Histories, count: int, fading: float) -> Statistics:
     """Count once what all settings share; `count`: number of products."""
-    return counted(choices(histories, count, fading))
+    return counted(choices.of_histories(histories, count, fading))
 
 
 def counted(made: Choices) -> Statistics:
@@ -81,69 +63,6 @@ def counted(made: Choices) -> Statistics:
         sparse.csr_array(made.pasts.T @ made.pasts),
         sparse.csr_array(made.pasts.T @ made.nexts),
     )
-
-
-def choices(histories: Histories, count: int, fading: float) -> Choices:
-    """Who chose what, and what before it."""
-    baskets = is_basket_shop(histories)
-    order = np.argsort(histories.shoppers, kind="stable")
-    shoppers, times = histories.shoppers[order], histories.times_ms[order]
-    rows, weights = histories.rows[order], histories.weights[order]
-    is_first = np.diff(shoppers, prepend=-1) != 0
-    starts = np.flatnonzero(is_first | (np.diff(times, prepend=-1) != 0))  # of moments, (m,)
-    moments = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
-    owners = np.cumsum(is_first)[starts]  # (m,), ascending
-    oldest = np.searchsorted(owners, owners)  # the first moment of each one's shopper
-
-    chosen = _matrix(shoppers, rows, weights, count)
-    nexts = _matrix(moments, rows, weights, count)
-    if baskets:
-        together = sparse.vstack([chosen, nexts], format="csr")
-        chosen = _scaled(together, -0.25)
-    later = np.flatnonzero(oldest < np.arange(len(starts)))
-    pasts = [sparse.csr_array((0, count), dtype=np.float32)]
-    firsts = starts[np.maximum(oldest, np.arange(len(starts)) - _MOST_MOMENTS)[later]]  # of events before each
-    for part in _in_parts(starts[later] - firsts):
-        number, at = _spread(firsts[part], starts[later[part]])
-        faded = weights[at] * np.exp((moments[at] - later[part][number] + 1) / fading, dtype=np.float32)
-        pasts.append(_matrix(number, rows[at], faded, count, len(later[part])))
-    before = sparse.csr_array(sparse.vstack(pasts, format="csr"))
-    return Choices(chosen, _scaled(before, -0.5) if baskets else before, sparse.csr_array(nexts[later]))
-
-
-def _in_parts(sizes: NDArray[np.intp]) -> Iterator[slice]:
-    """Neighbouring groups of so many events each, as many at once as fit into memory easily."""
-    number = np.cumsum(sizes) // _EVENTS_AT_ONCE
-    borders = np.flatnonzero(np.diff(number, prepend=-1, append=-1))
-    yield from map(slice, borders[:-1].tolist(), borders[1:].tolist())
-
-
-def _spread(firsts: NDArray[np.intp], lasts: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The positions from each first to before each last, end to end, and whose each is, both (e,)."""
-    sizes = lasts - firsts
-    number = np.repeat(np.arange(len(sizes)), sizes)
-    return number, np.arange(len(number)) + np.repeat(lasts - np.cumsum(sizes), sizes)
-
-
-def _matrix(
-    groups: NDArray[Any], rows: NDArray[np.int32], weights: NDArray[np.float32], count: int, most: int = 0
-) -> sparse.csr_array:
-    """The largest weight of each product in each group, (groups, count) float32."""
-    keys = groups.astype(np.int64) * count + rows
-    order = np.argsort(keys, kind="stable")
-    firsts = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    groups, rows = np.divmod(keys[order][firsts], count)
-    strongest = np.maximum.reduceat(weights[order], firsts) if len(firsts) else weights
-    most = max(most, int(groups.max(initial=-1)) + 1)
-    return sparse.csr_array((strongest, (groups, rows)), shape=(most, count), dtype=np.float32)
-
-
-def _scaled(matrix: sparse.csr_array, power: float) -> sparse.csr_array:
-    """Rows times that power of how many products are in them."""
-    sizes = np.diff(matrix.indptr)
-    scales = np.maximum(sizes, 1).astype(np.float64) ** power
-    matrix.data *= np.repeat(scales, sizes).astype(np.float32)
-    return matrix
 
 
 class Solution(NamedTuple):
@@ -178,12 +97,13 @@ def solve(
     gram[np.diag_indices_from(gram)] += ridge
     inverse = _inverse(gram)  # P, in the memory of `gram`
     # What is wanted is C = gram − λI + D, so PC = I − λP + PD: no product of two dense matrices is needed
-    onward = sparse.csr_array((counted.following - counted.past) * (1 - share))  # D
+    onward: Any = sparse.csr_array((counted.following - counted.past) * (1 - share))  # D
     own = 1 - ridge * np.diagonal(inverse) + onward.T.multiply(inverse).sum(axis=1)  # the diagonal of PC, (n,)
     # the constraint of a zero diagonal, for the whole mixture: without it the kernel would teach the identity
     less = ridge + own / np.diagonal(inverse)
     discover, repeated = _Kept(len(gram)), _Kept(len(gram)) if again else None
-    onward, following = _to_multiply(onward), _to_multiply(counted.following) if again else None
+    onward = _to_multiply(onward)
+    following: Any = _to_multiply(counted.following) if again else None
     for start in range(0, len(gram), _ROWS_AT_ONCE):
         part = inverse[start : start + _ROWS_AT_ONCE]  # (b, n)
         discover.add(part @ onward - part * less)
@@ -194,7 +114,7 @@ def solve(
     return Solution(discover.lists(), repeated.lists() if repeated is not None else None)
 
 
-def _to_multiply(matrix: sparse.csr_array) -> Any:
+def _to_multiply(matrix: Any) -> Any:
     """The matrix in the form by which it is multiplied faster: dense where many of its entries are none."""
     rows, columns = matrix.shape
     return matrix.toarray() if matrix.nnz > rows * columns * _SPARSE_UP_TO else matrix

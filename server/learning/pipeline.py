@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from server.events.histories import Histories
 from server.learning import (
+    choices,
     covisitation,
     kernel,
     large,
@@ -148,7 +149,7 @@ def _settings(
     options: Options,
     progress: Progress,
 ) -> linear.Settings:
-    baskets = linear.is_basket_shop(train)
+    baskets = choices.is_basket_shop(train)
     start = linear.Settings(behaviour=0.5, text=3.0, ridge=30.0, fading=2.0) if baskets else linear.Settings()
     if pictures.are_enough(images):
         start = msgspec.structs.replace(start, image=pictures.WEIGHT)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from server.events.histories import Histories
-from server.learning import kernel, linear
+from server.learning import choices, kernel, linear
 from server.learning.cases import by_shopper
 from server.learning.linear import Settings
 from server.serving.pairs import Lists
@@ -26,7 +26,7 @@ class Stated:
     """The problem as its docstring and papers state it, in dense float64: rows of X, of S and of T."""
 
     def __init__(self, past: Histories, count: int, fading: float) -> None:
-        self.count, self.baskets = count, linear.is_basket_shop(past)
+        self.count, self.baskets = count, choices.is_basket_shop(past)
         self.chosen: list[np.ndarray] = []
         self.pasts: list[np.ndarray] = []
         self.nexts: list[np.ndarray] = []
@@ -141,9 +141,9 @@ def test_rows_are_cut_to_their_strongest_entries() -> None:
 
 
 def test_orders_of_several_products_are_baskets() -> None:
-    assert linear.is_basket_shop(histories([Did(0, 1, 0), Did(0, 1, 1), Did(0, 1, 2), Did(1, 1, 0)]))
-    assert not linear.is_basket_shop(histories([Did(0, 1, 0), Did(0, 2, 1), Did(0, 3, 2), Did(1, 1, 0)]))
-    assert not linear.is_basket_shop(histories([]))
+    assert choices.is_basket_shop(histories([Did(0, 1, 0), Did(0, 1, 1), Did(0, 1, 2), Did(1, 1, 0)]))
+    assert not choices.is_basket_shop(histories([Did(0, 1, 0), Did(0, 2, 1), Did(0, 3, 2), Did(1, 1, 0)]))
+    assert not choices.is_basket_shop(histories([]))
 
 
 def test_progress_ends_with_all_rows() -> None:
