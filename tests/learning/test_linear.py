@@ -11,7 +11,7 @@ from server.learning import choices, kernel, linear
 from server.learning.cases import by_shopper
 from server.learning.linear import Settings
 from server.serving.pairs import Lists
-from tests.learning.shoppers import Did, histories, shops, texts
+from tests.learning.shoppers import Did, habitual, histories, shops, texts
 
 SETTINGS = st.builds(
     Settings,
@@ -152,3 +152,25 @@ def test_progress_ends_with_all_rows() -> None:
     counted = linear.statistics(past, 3, 3.0)
     linear.solve(counted, kernel.term_weights(texts(3)), Settings(), progress=lambda *of: told.append(of))
     assert told == [(3, 3)]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_pasts_of_a_large_shop_are_gathered_in_parts(monkeypatch: pytest.MonkeyPatch, at_once: int, lines: int) -> None:
+    past = habitual(lines=lines)
+    whole = choices.of_histories(past, 40, 3.0)
+    monkeypatch.setattr(choices, "_EVENTS_AT_ONCE", at_once)
+    for one, other in zip(whole, choices.of_histories(past, 40, 3.0), strict=True):
+        np.testing.assert_array_equal(one.toarray(), other.toarray())
+
+
+def test_product_with_few_or_many_pairs_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    past, terms = habitual(), kernel.term_weights(texts(40))
+    counted = linear.statistics(past, 40, 3.0)
+    solved = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(linear, "_SPARSE_UP_TO", share)
+        found = linear.solve(counted, terms, Settings(), again=True)
+        assert found.again is not None
+        solved.append([dense(found.discover, 40), dense(found.again, 40)])
+    np.testing.assert_allclose(*solved, atol=1e-6)
