@@ -104,7 +104,7 @@ def test_item_that_trees_ranked_loses_places_without_what_its_reason_cites() -> 
     lost: list[bool] = []
     for past, now_ms in zip(cases.pasts, cases.now_ms.tolist(), strict=True):
         pool, rows, scores = _ranked(learned, past, past, now_ms)
-        voices = evidence.of_places(learned, _question(past, pool), pool, rows, scores, range(12))
+        voices = evidence.Ranked(learned, _question(past, pool), pool, rows, scores).voices(range(12))
         assert {code for code, _ in voices} <= {evidence.LINKED, "popular", "for-you"}
         for place, (row, (_, seed)) in enumerate(zip(rows[:12].tolist(), voices, strict=True)):
             if seed >= 0:
@@ -120,7 +120,7 @@ def test_only_the_popular_are_called_so() -> None:
     pool, rows, _ = _ranked(learned, past, past, 0)
     said_nothing = np.zeros(len(rows), dtype=np.float32)
     told = pool._replace(fade=np.zeros_like(pool.fade))
-    voices = evidence.of_places(learned, _question(past, told), told, rows, said_nothing, range(len(rows)))
+    voices = evidence.Ranked(learned, _question(past, told), told, rows, said_nothing).voices(range(len(rows)))
     codes = [code for code, _ in voices]
     hot = learned.hot[: COUNT // 10].tolist()
     assert codes == ["popular" if row in hot else "for-you" for row in rows.tolist()]

@@ -1,7 +1,6 @@
 """The trained model's own list for a shopper: the first stage's candidates in the reranker's order."""
 
 import time
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     rows, kept = pool.rows[best], scores[best]
     spread = max(float(kept[0] - kept[-1]), 1e-9)
     shown = _LEAST + (1 - _LEAST) * (kept - kept[-1]) / spread
-    explain = partial(evidence.of_places, learned, asked, pool, rows, kept)
+    explain = evidence.Ranked(learned, asked, pool, rows, kept).voices
     return Candidates(rows, shown.astype(np.float32), "ranked", explain=explain)
 
 
