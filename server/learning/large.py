@@ -20,8 +20,8 @@ from server.learning.linear import KEPT, Progress, Settings, Solution
 from server.learning.shortlists import Shortlists
 from server.serving.pairs import Lists
 
-DENSE_UP_TO = 15_000  # products: a matrix of 0.9 GB, and a minute of one core
-HEAD = 12_000  # products solved in a larger catalog: 0.6 GB and half a minute, whatever its size
+DENSE_UP_TO = 15_000  # products: one to three matrices of 0.9 GB, and a minute of one core
+HEAD = 12_000  # products solved in a larger catalog: 0.6 GB to 1.7 GB and half a minute, whatever its size
 _LIKES = 48  # products that one is tied to by each kernel
 _AVERAGED = 10  # products of the head that one without events stands beside, as in `cold`
 _BELIEVED = 0.5  # of their average: products without events then get their share of places, and known ones lose least
@@ -43,7 +43,8 @@ def solve(
     """The linear model of the products whose texts have these `terms` (n, t); dense where the catalog allows.
 
     `images` (n, v): vectors of their pictures, as for `linear.solve`.
-    Memory for a large one: a dense matrix of the head, what shoppers chose, and about 2 GB for a million products.
+    Memory for a large one: up to three dense matrices of the head, what shoppers chose, and about 2 GB for a million
+    products.
     """
     solved = _solved(histories, terms, settings, images, again, progress)
     return solved._replace(discover=linear.sharpened(solved.discover, settings.sharpness))

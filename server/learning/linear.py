@@ -90,7 +90,7 @@ def solve(
 
     `terms` (n, t) float32; `images` (n, v) unit norm or zero, None for no pictures; K = `settings.text` · terms termsᵀ
     + `settings.image` · likeness of images. The links are not sharpened yet. Memory: a dense (n, n) float32 and some
-    blocks, or two where most pairs of products were chosen one after the other.
+    blocks; one or two more where more than 1 in 16 pairs of products were chosen one after the other.
     """
     share, ridge = np.float32(settings.behaviour), np.float32(settings.ridge)
     gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)
@@ -115,7 +115,7 @@ def solve(
 
 
 def _to_multiply(matrix: Any) -> Any:
-    """The matrix in the form by which it is multiplied faster: dense where many of its entries are none."""
+    """The matrix in the form by which it is multiplied faster: dense where many of its entries are not 0."""
     rows, columns = matrix.shape
     return matrix.toarray() if matrix.nnz > rows * columns * _SPARSE_UP_TO else matrix
 

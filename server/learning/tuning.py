@@ -23,7 +23,7 @@ from server.serving.pairs import Lists
 
 FEWEST_CASES = 100  # below, the noise of a try (0.03 of recall) is larger than what settings change
 _MOST_CASES = 4_000
-_TUNED_UP_TO = 4_000  # products; a try takes two seconds there and thirty-five with 12,000
+_TUNED_UP_TO = 4_000  # products; a try takes two seconds there, and thirty with 12,000
 _FADINGS = (1.0, 2.5, 5.0, 1e6)
 _SHARPNESSES = (1.2, 1.5, 2.0)
 _TRIES: tuple[tuple[str, tuple[float, ...]], ...] = (

@@ -13,7 +13,9 @@ from server.events.histories import Past
 from server.serving.learned import Learned
 from server.serving.native import ffi, lib, pointer
 
-POOL = 120  # candidates that are ranked: on Beauty as good as 200 in half the time; more filters might leave too few
+POOL = (
+    120  # candidates that are ranked, at least; with 90 to 200 validation finds as much, in time that grows with them
+)
 MOST_HISTORY = 150  # products of the past that are gone by, the newest first
 _MOST_TOLD = 8_000  # entries of the linear rows; a long past gets shorter lists
 _WIDTHS = (48, 200)  # least and most entries of one row
@@ -30,7 +32,7 @@ class Pool(NamedTuple):
     """Candidates and what was said about them; its properties are (k,) float32 unless said otherwise.
 
     `seeds` (s,): the past's products, newest first, each once; `fade` (3, s): how much each still counts with the
-    session's, the shop's own and no fading; `rows` (k,) int32, best merged first; `said` (SAID, POOL): see
+    session's, the shop's own and no fading; `rows` (k,) int32, best merged first; `said` (SAID, most): see
     `native/interface.h`; `tower` (k,) float32: cosine to the shopper vector, 0 without towers; `spread`: mean and
     standard deviation of `linear[1]` over the whole catalog.
     """
@@ -76,11 +78,11 @@ class Pool(NamedTuple):
         return self._of(lib.MERGED)
 
 
-def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: bool) -> Pool:
-    """The pool for one shopper. `left_out` rows never come; `again`: what the past holds may."""
+def gather(learned: Learned, past: Past, left_out: NDArray[np.int32], *, again: bool, most: int = POOL) -> Pool:
+    """The pool of one shopper, `most` candidates. `left_out` rows never come; `again`: what the past holds may."""
     seeds, fade = seeds_of(past, learned.asking.fading)
     vector, near = _towers(learned, past)
-    rows, said, spread = _told(learned, seeds, fade, near, left_out, again=again)
+    rows, said, spread = _told(learned, seeds, fade, near, left_out, again=again, most=most)
     tower = learned.items[rows] @ vector if vector is not None else np.zeros(len(rows), dtype=np.float32)
     return Pool(rows, seeds, fade, said, tower, spread)
 
@@ -93,6 +95,7 @@ def _told(
     left_out: NDArray[np.int32],
     *,
     again: bool,
+    most: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], tuple[float, float]]:
     """The candidates' rows (k,), and `said` and `spread` of `Pool`."""
     in_category = _in_category(learned, seeds)
@@ -113,10 +116,10 @@ def _told(
         "left_out_count": len(left_out),
         "again": again,
         "per_source": _PER_SOURCE,
-        "pool": POOL,
+        "pool": most,
         "rank_offset": _RANK_OFFSET,
     }
-    rows, said = np.empty(POOL, dtype=np.int32), np.zeros((lib.SAID, POOL), dtype=np.float32)
+    rows, said = np.empty(most, dtype=np.int32), np.zeros((lib.SAID, most), dtype=np.float32)
     sums = ffi.new(_SPREAD)
     count = lib.vitrina_gather(ffi.new(_ASKED, asked), pointer(rows), pointer(said), sums)
     if count < 0:

@@ -12,7 +12,7 @@ class Index(msgspec.Struct, frozen=True):
     """How the vectors are searched. `recall` was measured at 50 neighbours against the exact answer."""
 
     kind: str  # "flat", "ivf", "hnsw", or "codes", which cannot leave rows out
-    effort: int = 0  # nprobe of ivf, efSearch of hnsw; of codes, how many times the wanted vectors are compared
+    effort: int = 0  # nprobe of ivf, efSearch of hnsw; of codes, how many times as many as wanted are compared exactly
     recall: float = 1.0
 
 
@@ -45,7 +45,7 @@ class Nearest:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows (k,) int64 and inner products (k,) float32 of at most `most` products, best first.
 
-        `query` is (d,); `allowed` (n,) leaves out every other row.
+        `query` is (d,); `allowed` (n,) leaves out every other row. Raises `ValueError` where the index cannot do that.
         """
         parameters, held = (self._of_all, None) if allowed is None else self._parameters(allowed)
         scores, rows = self._index.search(query.reshape(1, -1), most, params=parameters)
@@ -61,6 +61,8 @@ class Nearest:
     def _parameters(self, allowed: NDArray[np.bool_] | None) -> tuple[Any, Any]:
         faiss, options, bits, selector = self._faiss, {}, None, None
         if allowed is not None:
+            if self._kind == "codes":
+                raise ValueError("An index of codes cannot leave products out.")
             bits = np.packbits(allowed, bitorder="little")
             selector = faiss.IDSelectorBitmap(bits)
             options["sel"] = selector

@@ -19,7 +19,8 @@ from server.serving.nearest import Index, Nearest
 from server.serving.pairs import Pairs
 from server.serving.texts import Texts
 
-FORMAT = 2
+FORMAT = 3
+_KNOWN = (2, FORMAT)  # 2 had no codes of vectors
 MOST_POPULAR = 64
 MANIFEST = "manifest.json"
 INDEX = "index.faiss"
@@ -169,8 +170,8 @@ def _manifest(folder: Path) -> Manifest:
     try:
         raw = (folder / MANIFEST).read_bytes()
         found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get("format")
-        if found is None or bytes(found) != str(FORMAT).encode():
-            raise BadSnapshot(f"format {bytes(found or b'?').decode()} is not {FORMAT}, the one this version reads")
+        if found is None or bytes(found) not in (str(known).encode() for known in _KNOWN):
+            raise BadSnapshot(f"format {bytes(found or b'?').decode()} is not one that this version reads: {_KNOWN}")
         return msgspec.json.decode(raw, type=Manifest)
     except OSError as error:
         raise BadSnapshot(f"{folder} cannot be read: {error.strerror}") from error

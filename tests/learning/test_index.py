@@ -81,6 +81,21 @@ def test_only_allowed_products_are_found(tmp_path: Path, kind: str) -> None:
     assert np.all(rows % 7 == 0)
 
 
+def test_index_of_codes_says_that_it_cannot_leave_products_out(tmp_path: Path) -> None:
+    vectors = clustered(3_000)
+    nearest = opened(tmp_path, index.build(tmp_path, vectors, filtered=False))
+    with pytest.raises(ValueError, match="cannot leave products out"):
+        nearest.search(vectors[3], 20, np.ones(3_000, dtype=np.bool_))
+
+
+def test_products_with_the_same_vector_do_not_count_as_missed(tmp_path: Path) -> None:
+    vectors = clustered(6_000)
+    vectors[::20] = vectors[0]
+    facts = index.build(tmp_path, vectors, filtered=False)
+    assert facts is not None
+    assert facts.kind == "codes"
+
+
 def test_vectors_that_no_index_can_order_are_searched_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "FLAT_UP_TO", 1_000)
     noise = np.random.default_rng(2).standard_normal((4_000, 96)).astype(np.float32)

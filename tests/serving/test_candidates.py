@@ -57,6 +57,15 @@ def test_no_row_comes_twice_or_against_the_rules(
 
 
 @EXAMPLES
+@given(name=STACKS, past=pasts(), most=st.integers(1, 200))
+def test_fewer_are_the_first_of_more(shops: dict[str, Learned], name: str, past: Past, most: int) -> None:
+    nothing = np.empty(0, dtype=np.int32)
+    pool, fewer = (candidates.gather(shops[name], past, nothing, again=False, most=size) for size in (200, most))
+    assert fewer.rows.tolist() == pool.rows[:most].tolist()
+    np.testing.assert_array_equal(fewer.linear, pool.linear[:, :most])
+
+
+@EXAMPLES
 @given(name=STACKS, past=pasts(), again=st.booleans())
 def test_what_is_said_is_what_a_full_count_gives(shops: dict[str, Learned], name: str, past: Past, again: bool) -> None:
     learned = shops[name]

@@ -203,6 +203,13 @@ async def test_damaged_snapshot_means_the_version_before(stocked: Counter, damag
     await fresh.shelf.close()
 
 
+async def test_snapshot_of_the_format_before_is_read(stocked: Counter) -> None:
+    version = await ModelVersion.get(shop_id=stocked.shop.id)
+    manifest = blobs.path_of(stocked.settings, version.folder) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(f'"format": {snapshot.FORMAT}', '"format": 2'))
+    assert snapshot.is_readable(manifest.parent)
+
+
 async def test_without_any_usable_snapshot_the_newest_items_answer(stocked: Counter) -> None:
     version = await ModelVersion.get(shop_id=stocked.shop.id)
     blobs.remove(stocked.settings, version.folder)

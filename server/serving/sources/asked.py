@@ -56,7 +56,7 @@ class Candidates(NamedTuple):
 
     def voices(self, places: Sequence[int]) -> list[Voice]:
         """Who speaks for the candidates at these places."""
-        if self.explain is not None:
+        if self.explain is not None and places:
             return self.explain(places)
         return [(self.reason, int(self.seeds[at]) if self.seeds is not None else -1) for at in places]
 

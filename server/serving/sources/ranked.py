@@ -20,11 +20,12 @@ def by_both_stages(asked: Asked) -> Candidates | None:
     learned = asked.live.snapshot.learned
     if learned is None or not len(asked.past):
         return None
-    pool = candidates.gather(learned, asked.past, np.array(asked.left_out, dtype=np.int32), again=asked.again)
+    most = 2 * pool_size(asked.limit)  # filters and variety take some away
+    left_out = np.array(asked.left_out, dtype=np.int32)
+    pool = candidates.gather(learned, asked.past, left_out, again=asked.again, most=max(most, candidates.POOL))
     if not len(pool.rows):
         return None
     scores = _scores(learned, asked, pool)
-    most = min(len(scores), 2 * pool_size(asked.limit))  # filters and variety take some away
     best = np.argsort(-scores, kind="stable")[:most]
     rows, kept = pool.rows[best], scores[best]
     spread = max(float(kept[0] - kept[-1]), 1e-9)
