@@ -13,9 +13,7 @@ from server.events.histories import Past
 from server.serving.learned import Learned
 from server.serving.native import ffi, lib, pointer
 
-POOL = (
-    120  # candidates that are ranked, at least; with 90 to 200 validation finds as much, in time that grows with them
-)
+POOL = 120  # candidates that are ranked, at least: on validation 90 to 200 find as much, in time that grows with them
 MOST_HISTORY = 150  # products of the past that are gone by, the newest first
 _MOST_TOLD = 8_000  # entries of the linear rows; a long past gets shorter lists
 _WIDTHS = (48, 200)  # least and most entries of one row
