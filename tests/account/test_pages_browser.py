@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.account.programs import DEVICE_GRANT, Program
 from tests.account.visitor import PASSWORD, letters, link_in
@@ -91,7 +91,7 @@ def test_person_signs_in_opens_a_shop_and_signs_out(enter: Callable[..., Page]) 
     page.get_by_label("Name of a new shop").fill("Linen & Co")
     page.get_by_role("button", name="Open shop").click()
     page.get_by_role("heading", name="Linen & Co is open").wait_for()
-    assert page.get_by_text("vsk_").is_visible()
+    expect(page.get_by_text("vsk_")).to_be_visible()
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.get_by_role("heading", name="Sign in").wait_for()
 
@@ -179,6 +179,7 @@ def test_owner_runs_the_shop_by_pages_that_are_accessible(
     page.get_by_role("status").get_by_text("on its way").wait_for()
     is_good(page)
     page.get_by_role("link", name="Withdraw the invitation of carl@shop.example").click()
+    page.get_by_role("button", name="Withdraw").wait_for()
     is_good(page)
     page.get_by_role("button", name="Withdraw").click()
     page.get_by_text("None is open.").wait_for()
@@ -186,7 +187,7 @@ def test_owner_runs_the_shop_by_pages_that_are_accessible(
     page.get_by_label("Name, to tell it from others").fill("Newsletter")
     page.get_by_label("The shop's own servers").check()
     page.get_by_role("button", name="Make the key").click()
-    assert "vsk_" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("vsk_")
     is_good(page)
     page.get_by_role("link", name="Revoke Newsletter").click()
     page.get_by_role("button", name="Revoke the key").click()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from server.demo import catalogs, state
 from server.demo.state import DemoShop
@@ -110,8 +110,8 @@ def test_a_like_renews_the_lists_of_the_open_page_at_once(enter: Callable[..., P
     with page.expect_response("**/v1/recommendations/batch*"):
         page.locator(".buy .like button").click()
     page.get_by_text("The recommendations have been renewed").wait_for()
-    assert page.locator(".buy .like button").get_attribute("aria-pressed") == "true"
-    assert page.locator('[data-count="likes"]').text_content() == "1"
+    expect(page.locator(".buy .like button")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator('[data-count="likes"]')).to_have_text("1")
     assert titles(page) and before
     first = visit(enter(), "")
     assert visit(page, "") != first, "the next page shows something else than to somebody new"
@@ -134,12 +134,12 @@ def test_search_as_one_types_by_keyboard_alone(enter: Callable[..., Page]) -> No
     field = page.get_by_role("combobox", name="Search the shop")
     field.press_sequentially("abomin", delay=20)
     page.get_by_role("option", name="Abominable Hoodie").first.wait_for()
-    assert field.get_attribute("aria-expanded") == "true"
+    expect(field).to_have_attribute("aria-expanded", "true")
     field.press("ArrowDown")
     chosen = field.get_attribute("aria-activedescendant")
     assert chosen and page.locator(f"#{chosen}").get_attribute("aria-selected") == "true"
     field.press("Escape")
-    assert field.get_attribute("aria-expanded") == "false"
+    expect(field).to_have_attribute("aria-expanded", "false")
     field.press_sequentially("a", delay=20)
     page.get_by_role("option", name="Abominable Hoodie").first.wait_for()
     field.press("ArrowDown")
@@ -154,16 +154,18 @@ def test_what_was_bought_is_recommended_no_more(enter: Callable[..., Page]) -> N
     page.get_by_role("button", name="Add to cart").click()
     page.get_by_text("is in your cart.").first.wait_for()
     page.get_by_role("link", name="Go to the cart").click()
+    page.get_by_role("heading", name="Cart", exact=True).wait_for()
     page.locator(FILLED).first.wait_for()
     assert suggested not in titles(page)
     page.get_by_role("link", name="To the checkout").click()
-    assert page.get_by_text("This is a pretend checkout.").is_visible()
+    expect(page.get_by_text("This is a pretend checkout.")).to_be_visible()
     with page.expect_response(lambda answer: '"purchase"' in (answer.request.post_data or "")) as told:
         page.get_by_role("button", name="Place the pretend order").click()
     events = json.loads(told.value.request.post_data or "{}")["events"]
     purchase = next(event for event in events if event["type"] == "purchase")
     assert purchase["transaction_id"] and purchase["items"][0]["quantity"] == 1
     assert told.value.json()["accepted"] >= 1
+    page.get_by_role("heading", name="Thank you").wait_for()
     page.locator(FILLED).first.wait_for()
     assert suggested not in titles(page)
     assert suggested not in visit(page)
@@ -191,8 +193,8 @@ def test_the_panel_tells_what_vitrina_was_told(enter: Callable[..., Page]) -> No
     page = enter()
     visit(page, f"/products/{PRODUCT}")
     page.get_by_text("How Vitrina sees you").click()
-    assert page.get_by_text("Looked at Abominable Hoodie").is_visible()
-    assert page.locator('[data-seen="lists"]').get_by_text("product-page:").is_visible()
+    expect(page.get_by_text("Looked at Abominable Hoodie")).to_be_visible()
+    expect(page.locator('[data-seen="lists"]').get_by_text("product-page:")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -221,7 +223,7 @@ def test_the_theme_button_turns_the_page_and_is_remembered(enter: Callable[..., 
     assert dark != light
     page.reload()
     assert page.evaluate(ground) == dark
-    assert page.get_by_role("button", name="Light theme").is_visible()
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
 
 
 def test_shopping_without_javascript(enter: Callable[..., Page]) -> None:
@@ -230,13 +232,13 @@ def test_shopping_without_javascript(enter: Callable[..., Page]) -> None:
     page.get_by_role("link", name="Abominable Hoodie").click()
     page.get_by_role("button", name="Like", exact=True).click()
     page.get_by_role("button", name="Add to cart").click()
-    assert page.get_by_role("heading", name="Cart").is_visible()
+    expect(page.get_by_role("heading", name="Cart")).to_be_visible()
     page.get_by_label("How many Abominable Hoodie").fill("3")
     page.get_by_role("button", name="Change").click()
-    assert page.get_by_text("$207.00").first.is_visible()
+    expect(page.get_by_text("$207.00").first).to_be_visible()
     page.get_by_role("link", name="To the checkout").click()
     page.get_by_role("button", name="Place the pretend order").click()
-    assert page.get_by_role("heading", name="Thank you").is_visible()
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
 
 
 def test_a_touch_of_the_keyboard_reaches_the_content_first(enter: Callable[..., Page]) -> None:
@@ -256,4 +258,4 @@ def test_things_without_a_photograph_come_in_labelled_paper_everywhere(enter: Ca
     page.locator(".vitrina-initials.paper--red.paper--dots").first.wait_for()
     assert label.get_attribute("data-initials") == "Red retrospot mug"
     page.goto("/demo/gift-shop/all")
-    assert page.locator(".card .paper--red.paper--dots", has_text="Red retrospot mug").is_visible()
+    expect(page.locator(".card .paper--red.paper--dots", has_text="Red retrospot mug")).to_be_visible()
