@@ -22,7 +22,7 @@ const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's
 // Names of our own that neither pages nor the API nor storage know: they may be shortened
 const INTERNAL = new RegExp(
   "^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|" +
-    "outcome|answer|card|question|waiting|resolve|reject|forget|stopped|stop|root|fill|heading|voice)$",
+    "outcome|answer|card|question|waiting|resolve|reject|forget|stopped|stop|root|fill|heading|voice|language|layout|images|load|template)$",
 );
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
@@ -67,7 +67,7 @@ const bundled = await readFile(new URL("v1.js", dist), "utf8");
 const smallest = await minify(bundled, {
   ecma: 2020,
   module: true,
-  compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
+  compress: { passes: 5, inline: 1, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
   mangle: { toplevel: true, properties: { regex: INTERNAL, builtins: true } },
 });
 const script = Buffer.from(`(()=>{${smallest.code}})()`);

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.widget.measuring import OBSERVE
 from tests.journeys.installation import Installation, Shop
-from tests.widget.storefront import Storefront, page
+from tests.widget.storefront import LIGHT, Storefront, page
 
 ROOT = Path(__file__).parents[2]
 ALGOLIA = Path(__file__).parent / "algolia"
@@ -23,9 +23,9 @@ QUESTIONS = [
     {"placement": "cart", "item_id": ["SKU-2", "SKU-3"], "limit": 8},
 ]
 VITRINA = (
-    '<vitrina-recommendations placement="product-page" item-id="SKU-1"></vitrina-recommendations><p>Between</p>'
-    '<vitrina-recommendations placement="home"></vitrina-recommendations>'
-    '<vitrina-recommendations placement="cart" item-ids="SKU-2,SKU-3"></vitrina-recommendations>'
+    '<vitrina-recommendations placement="product-page" item-id="SKU-1"><i></i></vitrina-recommendations><p>Between</p>'
+    '<vitrina-recommendations placement="home"><i></i></vitrina-recommendations>'
+    '<vitrina-recommendations placement="cart" item-ids="SKU-2,SKU-3"><i></i></vitrina-recommendations>'
 )
 CONTAINERS = '<div data-item="0"></div><p>Between</p><div data-item="1"></div><div data-item="2"></div>'
 ROW = ".auc-Recommend-list{display:flex;gap:1em;overflow:auto;padding:0;list-style:none}.card span{display:block}"
@@ -38,12 +38,12 @@ def with_vitrina(storefront: Storefront, shop: Shop) -> str:
     storefront.answers["/v1/recommendations/batch"] = lambda _asked: answer.content
     storefront.answers["/v1/events"] = lambda _told: b'{"accepted": 1, "duplicates": 0, "rejected": []}'
     storefront.put("/v1.js", vitrina_script().decode(), Content_Type=SCRIPT)
-    return storefront.put("/vitrina", page(_tag(f"{storefront.address}/v1.js", shop), VITRINA, head=OBSERVE))
+    return storefront.put("/vitrina", _page(f"{storefront.address}/v1.js", shop))
 
 
 def with_vitrina_server(storefront: Storefront, shop: Shop) -> str:
     """The address of the page whose script and answers come from the running server."""
-    return storefront.put("/served", page(_tag(f"{shop.http.base_url}/widget/v1.js", shop), VITRINA, head=OBSERVE))
+    return storefront.put("/served", _page(f"{shop.http.base_url}/widget/v1.js", shop))
 
 
 def with_algolia(storefront: Storefront) -> str:
@@ -100,5 +100,8 @@ def open_shop(installation: Installation) -> Shop:
     return shop
 
 
-def _tag(script: str, shop: Shop) -> str:
-    return f'<script async src="{script}" data-key="{shop.publishable}"></script>'
+def _page(script: str, shop: Shop) -> str:
+    """A page that keeps the room for its lists until the script has come, as the widget's README tells shops to."""
+    rules = (ROOT / "widget" / "README.md").read_text().split("```css\n")[1].split("```")[0]
+    tag = f'<script async src="{script}" data-key="{shop.publishable}"></script>'
+    return page(tag, VITRINA, styles=LIGHT + rules, head=OBSERVE)

@@ -4,10 +4,12 @@
  * Events, all bubbling: `vitrina:load`, `vitrina:empty`, `vitrina:error`.
  */
 
+import { inTurn } from "./frames";
 import { createList, layoutOf, type List } from "./list";
 import { loadWhenNear, stopWaiting } from "./nearness";
 import { prepareFormats } from "./prices";
 import { questionOf } from "./question";
+import { whenRead } from "./reading";
 import type { Answer, Question, Recommend, Shown } from "./recommendations";
 import type { Told } from "./repeats";
 import { takeOver } from "./served";
@@ -16,7 +18,8 @@ import { languageOf, textsFor } from "./texts";
 
 export const NAME = "vitrina-recommendations";
 const LOOKS = ["heading", "layout", "lang", "images"]; // what changes the looks, not the question
-const PARSING_MS = 20; // between two looks whether an element is read to its end
+const ROOM = ":scope>i:empty"; // that the page keeps for a list, see README.md
+const PARSING_MS = 10; // between two looks whether an element is read to its end
 const OBSERVED = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
 
 export interface Services {
@@ -51,18 +54,21 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     #root: Root | null = null;
 
     connectedCallback(): void {
-      if (stopped.aborted || !this.isConnected) return;
+      if (stopped.aborted || !this.isConnected || elements.has(this)) return;
       // as long as the parser is within the element, what the shop has put there may be missing
       if (document.readyState === "loading" && !following(this)) {
-        return void setTimeout(() => this.connectedCallback(), PARSING_MS);
+        const again = () => this.connectedCallback();
+        whenRead(again); // if possible in time for the request of the lists before it
+        return void setTimeout(again, PARSING_MS);
       }
-      // the room that the page has kept until now, see README.md
-      for (const place of this.querySelectorAll(":scope > i:empty")) place.remove();
       elements.add(this);
       loadWhenNear(this);
       this.#root = this.#home().getRootNode() as Root;
       adoptStyles(this.#root);
-      if (!this.#list && !this.#given().length) this.#show();
+      const begin = () => this.#root && !this.#list && this.#restart();
+      // where the page keeps the room, a list may come later than its element, in a frame of its own
+      if (this.querySelector(ROOM)) void inTurn(begin);
+      else begin();
     }
 
     disconnectedCallback(): void {
@@ -116,7 +122,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       try {
         prepareFormats();
         const answer = await recommend(question);
-        if (turn === this.#turn) this.#fill(answer, question);
+        await inTurn(() => turn === this.#turn && this.#fill(answer, question));
       } catch {
         if (turn !== this.#turn) return;
         // an earlier list is better than none, and so is what the shop put inside
@@ -125,10 +131,10 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       }
     }
 
-    /** Back to the skeleton. */
+    /** The skeleton, unless there is something of the shop's own. */
     #restart(): void {
       this.#clear();
-      if (!this.hidden) this.#show();
+      if (!this.#given().length && !this.hidden) this.#show();
     }
 
     #show(): List {
@@ -184,8 +190,9 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       this.#filled = false;
     }
 
-    /** What the shop put inside, to be shown as long as there is nothing better. */
+    /** What the shop put inside, to be shown as long as there is nothing better; the room that it kept goes. */
     #given(): Element[] {
+      for (const place of this.querySelectorAll(ROOM)) place.remove();
       return [...this.children].filter((child) => child !== this.#list?.root && child.localName !== "template");
     }
 

@@ -29,7 +29,7 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
   const outbox = openOutbox(consent.granted);
   const outcomes = new Map<string, (accepted: boolean) => void>();
   let flying: Sent[] = [];
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | 0 = 0;
   let attempts = 0;
 
   async function send(): Promise<void> {
@@ -54,8 +54,7 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
     if (!status || status === 408 || status === 429 || status >= 500) return later(status, wait_s);
     attempts = 0;
     outbox.remove(batch);
-    const refused = new Set(rejected.map(({ index }) => index));
-    batch.forEach((sent, index) => settle(sent, status < 300 && !refused.has(index)));
+    batch.forEach((sent, place) => settle(sent, status < 300 && !rejected.some(({ index }) => index === place)));
     void send();
   }
 
@@ -65,7 +64,7 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
       return;
     }
     const pause_ms = Math.max(RETRY_MS * 2 ** (attempts - 1), Math.min(1000 * wait_s, LONGEST_MS));
-    timer = window.setTimeout(again, pause_ms * (1 + Math.random() / 2)); // never sooner than the server asked for
+    timer = setTimeout(again, pause_ms * (1 + Math.random() / 2)); // never sooner than the server asked for
   }
 
   function again(): void {

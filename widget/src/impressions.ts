@@ -6,9 +6,9 @@ const GATHER_MS = 100; // cards that came into view together are told together
 
 /** Watches the cards; returns the function that stops it. */
 export function watchSeen(cards: Element[], onSeen: (places: number[]) => void): () => void {
-  const timers = new Map<Element, number>();
+  const timers = new Map<Element, ReturnType<typeof setTimeout>>();
   let seen: number[] = [];
-  let telling = 0;
+  let telling: ReturnType<typeof setTimeout> | 0 = 0;
 
   function tell(): void {
     if (seen.length) onSeen(seen);
@@ -18,7 +18,7 @@ export function watchSeen(cards: Element[], onSeen: (places: number[]) => void):
   function count(card: Element): void {
     observer.unobserve(card);
     if (document.hidden) return observer.observe(card); // starts anew when the tab is looked at again
-    if (!seen.length) telling = window.setTimeout(tell, GATHER_MS);
+    if (!seen.length) telling = setTimeout(tell, GATHER_MS);
     seen.push(cards.indexOf(card));
   }
 
@@ -26,7 +26,7 @@ export function watchSeen(cards: Element[], onSeen: (places: number[]) => void):
     (entries) => {
       for (const { target, intersectionRatio } of entries) {
         clearTimeout(timers.get(target));
-        if (intersectionRatio >= SHARE) timers.set(target, window.setTimeout(count, DURATION_MS, target));
+        if (intersectionRatio >= SHARE) timers.set(target, setTimeout(count, DURATION_MS, target));
       }
     },
     { threshold: SHARE },

@@ -36,24 +36,24 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
   const { texts } = card;
   const name = `vitrina-heading-${++count}`;
   // role: browsers take the list's meaning away with its bullets
-  const row = make("ul", "items", { role: "list" });
+  const row = make("ul", "items", { role: "list", "aria-busy": true });
   const buttons = make("div", "buttons");
   const header = make("div", "header", {}, make("h2", "heading", { id: name }, heading), buttons);
-  const root = make("section", layout, { "aria-labelledby": name, "aria-busy": true }, header, row);
+  const root = make("section", layout, { "aria-labelledby": name }, header, row);
   let shown: Answer | null = null;
   let stopWatching = () => {};
   let untie = () => {};
 
   if (layout === "carousel") {
-    const button = (way: "previous" | "next") =>
-      make("button", way, { type: "button", "aria-label": texts[way], "aria-disabled": true });
-    buttons.append(button("previous"), button("next"));
+    for (const way of ["previous", "next"] as const) {
+      buttons.append(make("button", way, { type: "button", "aria-label": texts[way], "aria-disabled": true }));
+    }
     root.setAttribute("aria-roledescription", texts.carousel);
     untie = tieButtons(row, buttons);
   }
   const skeleton = make("li", "skeleton", { "aria-hidden": true }, ...createCard(null, card));
-  // of a row only what is in view, for each card takes time; its height is that of any number
-  const places = layout === "carousel" ? Math.min(limit, 3 + innerWidth / 400) : limit;
+  // of a row only what is in view, for each card takes time; its height is that of any number. For widths see --card
+  const places = layout === "carousel" ? Math.min(limit, 1 + innerWidth / 270) : limit;
   for (let place = 0; place < places; place++) row.append(skeleton.cloneNode(true));
 
   function fill(answer: Answer): void {
@@ -73,7 +73,7 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
     });
     while (row.children.length > items.length) row.lastChild?.remove();
     shown = answer;
-    root.removeAttribute("aria-busy");
+    row.removeAttribute("aria-busy");
     setTimeout(() => row.dispatchEvent(new Event("scroll"))); // the buttons see whether there is more to scroll to
     // what scrolls must be reachable without a mouse, even where no card is a link
     row.removeAttribute("tabindex");

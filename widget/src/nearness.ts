@@ -15,9 +15,8 @@ export function loadWhenNear(element: Lazy): void {
     (entries) => entries.some(({ isIntersecting }) => isIntersecting) && loadAll(),
     { rootMargin: `${MARGIN}px` },
   );
-  // The observer speaks with the next frame, and a page that loads draws late. So whether a page's first list is near
-  // is seen at once: a cheap look, for nothing has been changed since the last one
-  if (element.getAttribute("loading") === "eager" || (!waiting.size && isNear(element))) queueMicrotask(loadAll);
+  // The observer speaks with the next frame, and a page that loads draws late: so we look ourselves, too
+  setTimeout(() => (element.getAttribute("loading") === "eager" || isNear(element)) && loadAll());
   waiting.add(element);
   observer.observe(element);
 }

@@ -36,8 +36,7 @@ export function openOutbox(granted: () => boolean): Outbox {
       write([...read(), sent]);
     },
     remove(batch) {
-      const done = new Set(batch.map(({ event }) => event.event_id));
-      const stays = ({ event }: Sent) => !done.has(event.event_id);
+      const stays = (sent: Sent) => !batch.some(({ event }) => event.event_id === sent.event.event_id);
       outbox.waiting = outbox.waiting.filter(stays);
       write(read().filter(stays)); // read anew: another tab has its own in there
     },
@@ -50,7 +49,7 @@ export function openOutbox(granted: () => boolean): Outbox {
   function read(): Sent[] {
     try {
       const kept = JSON.parse(storage.get(NAME) ?? "[]") as Sent[];
-      return kept.filter(({ event, at }) => typeof event.event_id === "string" && Date.now() - at < LONGEST_MS);
+      return kept.filter(({ event, at }) => event.event_id && Date.now() - at < LONGEST_MS);
     } catch {
       return []; // somebody else wrote there
     }

@@ -35,9 +35,7 @@ function fromJsonLd(): string {
 
 function nodesOf(value: unknown): Node[] {
   if (Array.isArray(value)) return value.flatMap(nodesOf);
-  if (!value || typeof value !== "object") return [];
-  const node = value as Node;
-  return [node, ...nodesOf(node["@graph"] ?? []), ...nodesOf(node.mainEntity ?? [])];
+  return isObject(value) ? [value, ...nodesOf(value["@graph"]), ...nodesOf(value.mainEntity)] : [];
 }
 
 function idOf(node: Node): string {
@@ -53,5 +51,9 @@ function fromMicrodata(): string {
 }
 
 function text(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" ? String(value).trim().slice(0, 128) : "";
+  return isObject(value) ? "" : String(value || "").trim().slice(0, 128);
+}
+
+function isObject(value: unknown): value is Node {
+  return Object(value) === value;
 }

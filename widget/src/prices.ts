@@ -1,19 +1,16 @@
 /** Prices in the language of the page and the currency of the item. */
 
-const formats = new Map<string, Intl.NumberFormat>(); // making one costs more than using it a hundred times
+const formats: Record<string, Intl.NumberFormat> = {}; // making one costs more than using it a hundred times
 
 /** The price as shoppers read it, such as "19,90 €"; without a usable currency the number alone. */
 export function formatPrice(price: number, currency: string | null | undefined, language: string): string {
-  const key = `${language} ${currency}`;
-  let format = formats.get(key);
-  if (!format) formats.set(key, (format = numberFormat(currency, language)));
-  return format.format(price);
+  return (formats[`${language} ${currency}`] ??= numberFormat(currency, language)).format(price);
 }
 
 /** Has the browser read what its first price needs, while the answer with it is on its way. */
 export function prepareFormats(): void {
-  // It takes 18 ms, ten of them for what sorting needs as well: asked for one after the other, these are two tasks
-  setTimeout(() => new Intl.Collator("en"));
+  // It takes 20 ms in one piece. Half of that is for the names of locales: asked for before, it is a task of its own
+  setTimeout(() => new Intl.Locale("en-u-nu"));
   setTimeout(() => new Intl.NumberFormat("en"));
 }
 

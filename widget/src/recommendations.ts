@@ -84,7 +84,6 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
         const answer = responses.shift();
         if (answer?.items) resolve(answer);
         else reject(0);
-        await new Promise((done) => setTimeout(done)); // each list is drawn in a task of its own: the page stays quick
       }
     } catch (reason) {
       for (const { reject } of batch) reject(reason);
@@ -95,7 +94,7 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
     new Promise((resolve, reject) => {
       if (!waiting.length) {
         setTimeout(flush, PARSING_PAUSE_MS);
-        whenRead(() => queueMicrotask(flush));
+        whenRead(() => setTimeout(flush));
       }
       waiting.push({ question, resolve, reject });
     });

@@ -39,6 +39,6 @@ export function withoutRepeats(pass: (type: string, payload: Payload) => Promise
 
 /** The items that an event is about. */
 export function idsOf({ item_id, items }: Payload): string[] {
-  const listed = Array.isArray(items) ? (items as { item_id?: unknown }[]).map((item) => item?.item_id) : [];
-  return [item_id, ...listed].filter((id) => id != null && id !== "").map(String);
+  const listed = [items ?? []].flat() as ({ item_id?: unknown } | null)[];
+  return [item_id, ...listed.map((item) => item?.item_id)].filter((id) => id != null && id !== "").map(String);
 }

@@ -23,7 +23,7 @@ interface Watched {
 }
 
 export function watchStorefront(script: Script, { told, consent, onNavigate, onLate }: Watched, stopped: AbortSignal): void {
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | 0 = 0;
   let shown = ""; // the product of this page
   let before = ""; // and of a page before, as long as it may still stand there
 
@@ -40,7 +40,7 @@ export function watchStorefront(script: Script, { told, consent, onNavigate, onL
 
   function lookSoon(looks: number): void {
     clearTimeout(timer);
-    timer = window.setTimeout(look, SETTLE_MS, looks);
+    timer = setTimeout(look, SETTLE_MS, looks);
   }
 
   if (script.dataLayer !== "off") {

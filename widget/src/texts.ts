@@ -36,5 +36,5 @@ export function textsFor(language: string): Texts {
 
 /** The language that an element is in, as BCP 47 writes it. */
 export function languageOf(element: Element): string {
-  return element.closest("[lang]")?.getAttribute("lang") || navigator.language;
+  return element.closest<HTMLElement>("[lang]")?.lang || navigator.language;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createElementClass, elements } from "../src/element";
+import { inTurn } from "../src/frames";
 import type { Answer, Item, Question } from "../src/recommendations";
 
 let questions: Question[];
@@ -17,7 +18,10 @@ customElements.define(
 
 const item = (id: string): Item => ({ item_id: id, title: `Item ${id}`, url: `/p/${id}`, price: 5, currency: "EUR" });
 const list = (...ids: string[]): Answer => ({ recommendation_id: "rec_1", strategy: "popular", items: ids.map(item) });
-const settled = () => new Promise((resolve) => setTimeout(resolve));
+const settled = async () => {
+  await new Promise((resolve) => setTimeout(resolve));
+  await inTurn(() => {}); // after all that is to be drawn
+};
 
 function put(attributes: string, inside = ""): HTMLElement {
   document.body.innerHTML = `<vitrina-recommendations loading="eager" ${attributes}>${inside}</vitrina-recommendations>`;
@@ -44,15 +48,53 @@ test("attributes become the question", async () => {
   expect(questions).toEqual([question]);
 });
 
-test("the room that a page has kept is taken out, and nothing else that stands there", () => {
-  const drawn = (inside: string) => {
+test("the room that a page has kept is taken out, and nothing else that stands there", async () => {
+  answer = () => new Promise(() => {});
+  const drawn = async (inside: string) => {
     const list = document.createElement("vitrina-recommendations");
     list.innerHTML = inside;
     document.body.replaceChildren(list);
+    await settled();
     return list.innerHTML;
   };
-  expect(drawn("<i></i><i></i>")).toMatch(/^<section class="vitrina-carousel".*vitrina-skeleton/);
-  expect(drawn("<i></i><p>Our own <i></i></p>")).toBe("<p>Our own <i></i></p>");
+  expect(await drawn("<i></i><i></i>")).toMatch(/^<section class="vitrina-carousel".*vitrina-skeleton/);
+  expect(await drawn("<i></i><p>Our own <i></i></p>")).toBe("<p>Our own <i></i></p>");
+});
+
+test("lists whose room is kept are drawn one after the other, each in a frame of its own", async () => {
+  answer = () => new Promise(() => {});
+  for (let count = 0; count < 3; count++) {
+    const list = document.createElement("vitrina-recommendations");
+    list.append(document.createElement("i"));
+    document.body.append(list);
+  }
+  const frames: number[] = [];
+  for (let frame = 0; frame < 6; frame++) {
+    frames.push(document.querySelectorAll("section").length);
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  }
+  expect(frames[0]).toBe(0);
+  expect(frames.at(-1)).toBe(3);
+  expect(Math.max(...frames.map((drawn, frame) => drawn - (frames[frame - 1] ?? 0)))).toBe(1);
+});
+
+test("the room is taken out too where other words come before the list is drawn", async () => {
+  answer = () => new Promise(() => {});
+  const list = document.createElement("vitrina-recommendations") as HTMLElement & { rebuild(): void };
+  list.append(document.createElement("i"));
+  document.body.append(list);
+  list.rebuild();
+  expect([...list.children].map((child) => child.localName)).toEqual(["section"]);
+  await settled();
+  expect([...list.children].map((child) => child.localName)).toEqual(["section"]);
+});
+
+test("what the shop put inside gets no skeleton beside it", async () => {
+  answer = () => new Promise(() => {});
+  const list = put("", "<p>Our own</p>") as HTMLElement & { rebuild(): void };
+  await settled();
+  list.rebuild();
+  expect(list.innerHTML).toBe("<p>Our own</p>");
 });
 
 test.each([

@@ -21,6 +21,7 @@ test.each([
   ["a list of products", json({ "@type": "ItemList", itemListElement: [{ "@type": "Product", sku: "A" }] }), ""],
   ["broken JSON", '<script type="application/ld+json">{"@type": "Product",</script>' + json({ "@type": "Product", sku: "A" }), "A"],
   ["a product without an id", json({ "@type": "Product", sku: { a: 1 } }), ""],
+  ["a product whose id is missing", json({ "@type": "Product", sku: false }), ""],
   ["microdata", '<div itemscope itemtype="https://schema.org/Product"><span itemprop="sku"> A </span></div>', "A"],
   ["microdata of several", '<div itemtype="http://schema.org/Product"><i itemprop="sku">A</i></div>'.repeat(2), ""],
   ["Open Graph", '<meta property="product:retailer_item_id" content="A">', "A"],
