@@ -12,10 +12,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.linalg import get_lapack_funcs
 
 from server.events.histories import Histories
-from server.learning import choices, pictures
+from server.learning import choices, cholesky, pictures
 from server.learning.choices import Choices
 from server.serving.pairs import Lists
 
@@ -95,7 +94,8 @@ def solve(
     share, ridge = np.float32(settings.behaviour), np.float32(settings.ridge)
     gram = _dense([(counted.together, share), (counted.past, 1 - share)], terms, images, settings)
     gram[np.diag_indices_from(gram)] += ridge
-    inverse = _inverse(gram)  # P, in the memory of `gram`
+    cholesky.invert(gram)
+    inverse = gram  # P, in the same memory
     # What is wanted is C = gram − λI + D, so PC = I − λP + PD: no product of two dense matrices is needed
     onward: Any = sparse.csr_array((counted.following - counted.past) * (1 - share))  # D
     own = 1 - ridge * np.diagonal(inverse) + onward.T.multiply(inverse).sum(axis=1)  # the diagonal of PC, (n,)
@@ -140,25 +140,6 @@ def _dense(
         if settings.image and images is not None and images.shape[1]:
             total[start:stop] += pictures.likeness(images[start:stop], images) * np.float32(settings.image)
     return total
-
-
-def _inverse(gram: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The inverse of a symmetric positive definite matrix, in its own memory."""
-    column_major = gram.T  # the same matrix, as LAPACK wants it
-    factorise, invert = get_lapack_funcs(("potrf", "potri"), (column_major,))
-    factor, failed = factorise(column_major, lower=1, overwrite_a=1)
-    if not failed:
-        factor, failed = invert(factor, lower=1, overwrite_c=1)
-    if failed:
-        raise np.linalg.LinAlgError(f"The Gram matrix is not positive definite ({failed}).")
-    inverse = factor.T  # its upper half is filled
-    for start in range(0, len(inverse), _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE, len(inverse))
-        inverse[start:stop, :start] = inverse[:start, start:stop].T
-        block = inverse[start:stop, start:stop]
-        lower = np.tril_indices(stop - start, -1)
-        block[lower] = block.T[lower]
-    return inverse
 
 
 class _Kept:

@@ -5,7 +5,6 @@ smaller stack before it does. The same code trains shops and runs the benchmarks
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,7 +23,6 @@ from server.learning import (
     linear,
     pictures,
     reranker,
-    tower_training,
     trends,
     tuning,
     two_tower,
@@ -33,6 +31,7 @@ from server.learning.cases import Cases
 from server.learning.goods import Goods
 from server.learning.linear import Solution
 from server.learning.reranker import Reranker
+from server.learning.tower_thread import TowerThread
 from server.learning.tree_export import forest_of
 from server.learning.two_tower import TwoTower
 from server.serving.candidates import NEAR_WORDS
@@ -95,31 +94,34 @@ def fit(
     """
     terms = kernel.term_weights(goods.texts)
     again = shows_again(validation)
-    settings = _settings(train, terms, goods.images, validation, again, options, progress)
     towers_wanted = len(train) >= TOWER_EVENTS if options.towers is None else options.towers
-    first = _first_stage(train, validation, goods, terms, settings, again, towers_wanted, options, progress)
-    learned = put_together(first, train, goods, terms)
-    rerankers: dict[bool, Reranker] = {}
-    worth: dict[str, NDArray[np.float64]] = {}
-    for known_may_come in (False, True) if again else (False,):
-        found, worth = _rerank(learned, validation, known_may_come, options, progress)
-        if found is not None and _is_better(worth[TWO_STAGE], worth[LINEAR]):
-            rerankers[known_may_come] = found
-    if not rerankers:
-        first = replace(first, towers=None)  # nothing asks for them
-    if whole is not train:
-        towers_wanted = first.towers is not None
-        first = _first_stage(whole, None, goods, terms, settings, again, towers_wanted, options, progress)
+    with _towers(goods, options, progress) as towers:
+        taught = towers.begin(train, validation) if towers_wanted else None
+        settings = _settings(train, terms, goods.images, validation, again, options, progress)
+        first = _first_stage(train, goods, terms, settings, again, taught, options, progress)
+        learned = put_together(first, train, goods, terms)
+        taught_again = towers.begin(whole, None) if towers_wanted and whole is not train else None
+        rerankers, worth = _rerankers(learned, validation, again, options, progress)
+        if not rerankers:
+            taught_again, first = None, replace(first, towers=None)  # nothing asks for them
+        if whole is not train:
+            first = _first_stage(whole, goods, terms, settings, again, taught_again, options, progress)
     trained = Trained(first.asking, settings, first.solution, first.towers, rerankers, worth)
     return trained, put_together(trained, whole, goods, terms)
 
 
 def refit(trained: Trained, histories: Histories, goods: Goods, options: Options, progress: Progress) -> Trained:
     """The same model with its first stage taught afresh by `histories`; the rerankers stay as they are."""
-    terms, again, towers = kernel.term_weights(goods.texts), trained.asking.again, trained.towers is not None
-    settings = trained.settings
-    first = _first_stage(histories, None, goods, terms, settings, again, towers, options, progress)
-    return Trained(trained.asking, trained.settings, first.solution, first.towers, trained.rerankers, trained.worth)
+    terms, again, settings = kernel.term_weights(goods.texts), trained.asking.again, trained.settings
+    with _towers(goods, options, progress) as towers:
+        taught = towers.begin(histories, None) if trained.towers is not None else None
+        first = _first_stage(histories, goods, terms, settings, again, taught, options, progress)
+    return replace(trained, solution=first.solution, towers=first.towers)
+
+
+def _towers(goods: Goods, options: Options, progress: Progress) -> TowerThread:
+    settings = two_tower.Settings(seed=options.seed)  # their steps are too small to be worth a second thread
+    return TowerThread(goods.content, settings, partial(progress, TOWERS_STAGE), beside=options.threads > 1)
 
 
 def solution_of(histories: Histories, goods: Goods, settings: linear.Settings, *, again: bool) -> Solution:
@@ -164,35 +166,43 @@ def _settings(
 
 def _first_stage(
     histories: Histories,
-    validation: Cases | None,
     goods: Goods,
     terms: sparse.csr_array,
     settings: linear.Settings,
     again: bool,
-    towers_wanted: bool,
+    towers: Callable[[], TwoTower] | None,
     options: Options,
     progress: Progress,
 ) -> Trained:
-    """The linear model and the towers; side by side where there are two threads, as neither waits for the other."""
-
-    def solve(told: Callable[[int, int], None]) -> Solution:
-        return large.solve(histories, terms, settings, images=goods.images, again=again, progress=told)
-
-    def teach() -> TwoTower:
-        of_towers = two_tower.Settings(seed=options.seed)  # their steps are too small to be worth a second thread
-        told = partial(progress, TOWERS_STAGE)
-        return tower_training.train(histories, goods.content, of_towers, validation, told)
-
+    """The linear model and, where they are taught, the `towers` that it waits for."""
     progress(LINEAR_STAGE, 0, 0)
-    if not towers_wanted or options.threads < 2:
-        solution = solve(partial(progress, LINEAR_STAGE))
-        towers = teach() if towers_wanted else None
-    else:
-        with threadpool_limits(options.threads - 1), ThreadPoolExecutor(1) as beside:
-            solving = beside.submit(solve, lambda *_: None)
-            towers = teach()
-            solution = solving.result()
-    return Trained(Asking(fading=settings.fading, again=again), settings, solution, towers, {}, {})
+    told = partial(progress, LINEAR_STAGE)
+    with threadpool_limits(_threads_left(options, towers is not None)):
+        solution = large.solve(histories, terms, settings, images=goods.images, again=again, progress=told)
+    if towers is not None:
+        progress(TOWERS_STAGE, 0, 0)
+    asking = Asking(fading=settings.fading, again=again)
+    return Trained(asking, settings, solution, towers() if towers is not None else None, {}, {})
+
+
+def _threads_left(options: Options, towers: bool) -> int:
+    """What is left to other stages beside the `towers`."""
+    return max(options.threads - 1, 1) if towers else options.threads
+
+
+def _rerankers(
+    learned: Learned, validation: Cases, again: bool, options: Options, progress: Progress
+) -> tuple[dict[bool, Reranker], dict[str, NDArray[np.float64]]]:
+    """The rerankers that are better than the linear model, by whether known products may come; and what the last one
+    and its rivals are worth.
+    """
+    rerankers: dict[bool, Reranker] = {}
+    worth: dict[str, NDArray[np.float64]] = {}
+    for known_may_come in (False, True) if again else (False,):
+        found, worth = _rerank(learned, validation, known_may_come, options, progress)
+        if found is not None and _is_better(worth[TWO_STAGE], worth[LINEAR]):
+            rerankers[known_may_come] = found
+    return rerankers, worth
 
 
 def _rerank(
@@ -213,7 +223,8 @@ def _rerank(
     if not options.reranked or taught.hits.sum() < reranker.FEWEST_GROUPS:
         return None, worth
     progress(RERANKER_STAGE, 0, 0)
-    found, scores = reranker.teach(taught, cases.shoppers, columns[LINEAR], options.seed, options.threads)
+    threads = _threads_left(options, learned.tower is not None)
+    found, scores = reranker.teach(taught, cases.shoppers, columns[LINEAR], options.seed, threads)
     if not again:  # what a shopper takes once more is no matter of showing more
         found, scores = reranker.widen(found, taught, cases, scores)
     return found, worth | {TWO_STAGE: taught.ndcg(scores, cases)}
