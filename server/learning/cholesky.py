@@ -18,10 +18,10 @@ _ROWS_AT_ONCE = 1024
 def invert(matrix: NDArray[np.float32]) -> None:
     """Invert a symmetric positive definite matrix (n, n) float32, row after row in memory, in its own place.
 
-    Raises `numpy.linalg.LinAlgError` where it is not positive definite.
+    Raises `ValueError` for a matrix of another form, `numpy.linalg.LinAlgError` where it is not positive definite.
     """
     if matrix.dtype != np.float32 or matrix.shape != matrix.shape[::-1] or not matrix.flags.carray:
-        raise ValueError("a square matrix of float32, row after row in memory")
+        raise ValueError("This takes a square matrix of float32, row after row in memory.")
     failed = _call(_FACTORISE, matrix) or _call(_INVERT, matrix)
     if failed:
         raise np.linalg.LinAlgError(f"The matrix is not positive definite ({failed}).")
