@@ -19,10 +19,11 @@ import { build, transform } from "esbuild";
 import { minify } from "terser";
 
 const BUDGET_BYTES = 10_000; // gzipped: what Shopify allows a theme extension's script
-// Names of our own that neither pages nor the API nor storage know: they may be shortened
+// Names of our own that neither pages nor the API nor storage know: they may be shortened. None may be one that we read
+// from an object of the browser's, such as `navigator.language`, which would be shortened too
 const INTERNAL = new RegExp(
   "^(granted|give|who|told|onAttention|onNavigate|onLate|onEvent|onConsent|dataLayer|automatic|rebuild|retire|recover|" +
-    "outcome|answer|card|question|waiting|resolve|reject|forget|stopped|stop|root|fill|heading|voice|language|layout|images|load|template)$",
+    "outcome|answer|card|question|waiting|resolve|reject|forget|stopped|stop|root|fill|heading|voice|locale|layout|images|load|template)$",
 );
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
@@ -67,7 +68,7 @@ const bundled = await readFile(new URL("v1.js", dist), "utf8");
 const smallest = await minify(bundled, {
   ecma: 2020,
   module: true,
-  compress: { passes: 5, inline: 1, unsafe_arrows: true, unsafe_methods: true, hoist_funs: true, pure_getters: true },
+  compress: { passes: 5, inline: 1, unsafe: true, unsafe_comps: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
   mangle: { toplevel: true, properties: { regex: INTERNAL, builtins: true } },
 });
 const script = Buffer.from(`(()=>{${smallest.code}})()`);

@@ -17,8 +17,12 @@ OBSERVE = """<script>
 window.shifts = 0;
 new PerformanceObserver(list => list.getEntries().forEach(entry => window.shifts += entry.value))
   .observe({ type: "layout-shift", buffered: true });
-const drawn = () => requestAnimationFrame(() => setTimeout(() => window.card ??= performance.now()));
-for (const name of ["vitrina:load", "first-card"]) addEventListener(name, drawn, { once: true });
+const watch = new MutationObserver(() => {
+  if (!document.querySelector(".vitrina-item, .card")) return;
+  watch.disconnect();
+  requestAnimationFrame(() => setTimeout(() => window.card = performance.now()));
+});
+watch.observe(document, { childList: true, subtree: true });
 </script>"""
 READ = """() => ({ card_ms: window.card ?? 0, shift: window.shifts,
                   paint_ms: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0 })"""

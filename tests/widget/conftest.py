@@ -43,8 +43,8 @@ class Visit:
     def wait_for_lists(self, count: int = 1) -> None:
         """Return when so many lists are filled."""
         self.page.wait_for_function(
-            "count => document.querySelectorAll('vitrina-recommendations:has(.vitrina-item)').length === count",
-            arg=count,
+            "([filled, count]) => document.querySelectorAll(`vitrina-recommendations:has(${filled})`).length === count",
+            arg=[".vitrina-items:not([aria-busy]) .vitrina-item", count],
         )
 
     def scroll_to_end(self) -> None:

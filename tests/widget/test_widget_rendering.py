@@ -79,6 +79,15 @@ def test_a_price_reads_as_the_page_does(storefront: Storefront, tag: str, visit:
     assert "49,50\u00a0€" in visitor.page.locator(".vitrina-price").all_text_contents()
 
 
+def test_a_page_that_names_no_language_gets_its_lists_in_the_browsers(
+    storefront: Storefront, tag: str, visit: Visiting
+) -> None:
+    visitor = visit(storefront.put("/unnamed", page(tag, EVERYTHING, attributes="")), locale="pl-PL")
+    visitor.wait_for_lists()
+    expect(visitor.page.get_by_role("heading", name="Polecane dla Ciebie")).to_be_visible()
+    assert "49,50\u00a0€" in visitor.page.locator(".vitrina-price").all_text_contents()
+
+
 def test_reasons_read_as_the_page_does_and_as_a_part_of_it_in_another_language(
     storefront: Storefront, tag: str, visit: Visiting
 ) -> None:

@@ -9,7 +9,7 @@ import { fillTemplate } from "./template";
 import type { Texts } from "./texts";
 
 export interface CardOptions {
-  language: string;
+  locale: string;
   texts: Texts;
   /** The shop's own markup, if it has given any. */
   template?: HTMLTemplateElement | null;
@@ -60,10 +60,10 @@ function showInitials(box: HTMLElement, item: Item): HTMLElement {
   return box;
 }
 
-function createPrice(item: Item, { language, texts }: CardOptions): (Node | string)[] {
+function createPrice(item: Item, { locale, texts }: CardOptions): (Node | string)[] {
   const { price, sale_price: sale } = item;
   if (price == null) return [];
-  const show = (amount: number) => formatPrice(amount, item.currency, language);
+  const show = (amount: number) => formatPrice(amount, item.currency, locale);
   if (!sale || sale >= price) return [show(price)];
   return [
     make("span", "hidden", {}, `${texts.now} `),

@@ -20,6 +20,7 @@ export const NAME = "vitrina-recommendations";
 const LOOKS = ["heading", "layout", "lang", "images"]; // what changes the looks, not the question
 const ROOM = ":scope>i:empty"; // that the page keeps for a list, see README.md
 const PARSING_MS = 10; // between two looks whether an element is read to its end
+const PART = 4; // cards that are drawn in one frame: a whole list at once would hold a slow phone for long
 const OBSERVED = ["placement", "item-id", "item-ids", "category", "limit", ...LOOKS];
 
 export interface Services {
@@ -47,11 +48,11 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     static observedAttributes = OBSERVED;
 
     #list: List | null = null;
-    #filled = false;
+    #shown: Answer | null = null;
     #asked = false; // once, whatever came of it
     #turn = 0; // of several questions only the last one's answer counts
     #stopServed = () => {};
-    #root: Root | null = null;
+    #root?: Root | null;
 
     connectedCallback(): void {
       if (stopped.aborted || !this.isConnected || elements.has(this)) return;
@@ -122,11 +123,14 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       try {
         prepareFormats();
         const answer = await recommend(question);
-        await inTurn(() => turn === this.#turn && this.#fill(answer, question));
+        let most = 0;
+        // what has begun is drawn to its end, unless a newer answer comes between
+        const current = () => answer === this.#shown || turn === this.#turn;
+        while (await inTurn(() => current() && this.#fill(answer, question, (most += PART))));
       } catch {
         if (turn !== this.#turn) return;
         // an earlier list is better than none, and so is what the shop put inside
-        if (!this.#filled) this.#hide();
+        if (!this.#shown) this.#hide();
         this.#tell("error", question);
       }
     }
@@ -137,23 +141,22 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       if (!this.#given().length && !this.hidden) this.#show();
     }
 
-    #show(): List {
+    #show(): void {
       const question = questionOf(this);
-      const language = languageOf(this);
-      const texts = textsFor(language);
-      const list = createList({
+      const locale = languageOf(this);
+      const texts = textsFor(locale);
+      this.#list = createList({
         heading: this.getAttribute("heading") ?? texts.titles[question.placement] ?? texts.titles["product-page"]!,
         layout: layoutOf(this.getAttribute("layout")),
         limit: question.limit,
-        card: { language, texts, template: this.querySelector("template"), images: this.getAttribute("images") },
+        card: { locale, texts, template: this.querySelector("template"), images: this.getAttribute("images") },
         onAttention: (type, answer, places) => this.#attend(type, answer, question, places),
       });
-      this.#list = list;
-      this.#home().append(list.root);
-      return list;
+      this.#home().append(this.#list.root);
     }
 
-    #fill(answer: Answer, question: Question): void {
+    /** Shows what was answered, at most so many items of it; returns whether there are more. */
+    #fill(answer: Answer, question: Question, most: number): boolean {
       const empty = !answer.items.length;
       if (empty) this.#hide();
       else {
@@ -161,10 +164,12 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
         for (const child of this.#given()) child.remove();
         this.hidden = false;
         this.style.visibility = "";
-        (this.#list ?? this.#show()).fill(answer);
-        this.#filled = true;
+        if (!this.#list) this.#show();
+        this.#shown = answer;
+        if (this.#list!.fill(answer, most)) return true;
       }
       this.#tell(empty ? "empty" : "load", question, answer);
+      return false;
     }
 
     /** Shows nothing. What is in view keeps its room until it has left it, so that nothing there jumps. */
@@ -184,10 +189,9 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     }
 
     #clear(): void {
-      this.#list?.stop();
-      this.#list?.root.remove();
+      this.#list?.remove();
       this.#list = null;
-      this.#filled = false;
+      this.#shown = null;
     }
 
     /** What the shop put inside, to be shown as long as there is nothing better; the room that it kept goes. */
@@ -210,8 +214,8 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       void told("page", type, { item_list_id: placement, recommendation_id, items });
     }
 
-    #tell(name: string, { placement }: Question, answer?: Shown): void {
-      const { recommendation_id = null, strategy = null, items = [] } = answer ?? {};
+    #tell(name: string, { placement }: Question, answer: Partial<Shown> = {}): void {
+      const { recommendation_id = null, strategy = null, items = [] } = answer;
       const detail = { placement, recommendation_id, strategy, count: items.length };
       this.dispatchEvent(new CustomEvent(`vitrina:${name}`, { bubbles: true, composed: true, detail }));
     }

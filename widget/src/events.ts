@@ -60,8 +60,7 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
 
   function later(status: number, wait_s: number): void {
     if (attempts >= (status ? ATTEMPTS : ATTEMPTS_UNANSWERED)) {
-      for (const sent of outbox.waiting) settle(sent, false);
-      return;
+      return outbox.waiting.forEach((sent) => settle(sent, false));
     }
     const pause_ms = Math.max(RETRY_MS * 2 ** (attempts - 1), Math.min(1000 * wait_s, LONGEST_MS));
     timer = setTimeout(again, pause_ms * (1 + Math.random() / 2)); // never sooner than the server asked for

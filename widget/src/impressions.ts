@@ -34,7 +34,7 @@ export function watchSeen(cards: Element[], onSeen: (places: number[]) => void):
   for (const card of cards) observer.observe(card);
   return () => {
     observer.disconnect();
-    for (const timer of timers.values()) clearTimeout(timer);
+    timers.forEach(clearTimeout);
     clearTimeout(telling);
     tell();
   };

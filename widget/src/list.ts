@@ -7,7 +7,7 @@ import { type OnAttention, watchAttention } from "./attention";
 import { type CardOptions, createCard } from "./card";
 import { tieButtons } from "./carousel";
 import { make } from "./elements";
-import type { Answer } from "./recommendations";
+import type { Answer, Item } from "./recommendations";
 
 export type Layout = "carousel" | "grid" | "list";
 
@@ -22,8 +22,10 @@ export interface ListOptions {
 
 export interface List {
   root: HTMLElement;
-  fill(answer: Answer): void;
-  stop(): void;
+  /** Shows the answer, at most so many items of it for now; returns whether there are more, whose places are kept. */
+  fill(answer: Answer, most: number): boolean;
+  /** Takes it out of the page. */
+  remove(): void;
 }
 
 let count = 0;
@@ -40,7 +42,7 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
   const buttons = make("div", "buttons");
   const header = make("div", "header", {}, make("h2", "heading", { id: name }, heading), buttons);
   const root = make("section", layout, { "aria-labelledby": name }, header, row);
-  let shown: Answer | null = null;
+  const shown: Item[] = []; // by place
   let stopWatching = () => {};
   let untie = () => {};
 
@@ -56,31 +58,34 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
   const places = layout === "carousel" ? Math.min(limit, 1 + innerWidth / 270) : limit;
   for (let place = 0; place < places; place++) row.append(skeleton.cloneNode(true));
 
-  function fill(answer: Answer): void {
+  function fill(answer: Answer, most: number): boolean {
     stopWatching();
     const { items } = answer;
-    const before = shown?.items ?? [];
     const active = row.querySelector(":focus");
     const focused = active?.closest("li");
-    items.forEach((item, place) => {
+    items.slice(0, most).forEach((item, place) => {
+      const before = shown[place];
+      if (JSON.stringify(item) === JSON.stringify(before)) return;
       const one = row.children[place] ?? row.appendChild(make("li", "skeleton"));
-      if (JSON.stringify(item) === JSON.stringify(before[place])) return;
-      const kind = item.item_id === before[place]?.item_id ? "item" : "item vitrina-new";
+      const kind = before?.item_id === item.item_id ? "item" : "item vitrina-new";
       one.className = `vitrina-${kind}`;
       one.setAttribute("part", "item");
       one.removeAttribute("aria-hidden");
       one.replaceChildren(...createCard(item, card));
+      shown[place] = item;
     });
-    while (row.children.length > items.length) row.lastChild?.remove();
-    shown = answer;
-    row.removeAttribute("aria-busy");
+    if (!active?.isConnected) focused?.querySelector("a")?.focus({ preventScroll: true });
+    while (row.children.length > items.length) row.lastChild!.remove();
+    shown.length = items.length;
     setTimeout(() => row.dispatchEvent(new Event("scroll"))); // the buttons see whether there is more to scroll to
     // what scrolls must be reachable without a mouse, even where no card is a link
     row.removeAttribute("tabindex");
     if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;
-    if (focused?.isConnected && !active!.isConnected) focused.querySelector("a")?.focus({ preventScroll: true });
-    stopWatching = watchAttention([...row.children], (type, places) => onAttention(type, answer, places));
+    stopWatching = watchAttention([...row.children].slice(0, most), (type, places) => onAttention(type, answer, places));
+    if (items.length > most) return true;
+    row.removeAttribute("aria-busy");
+    return false;
   }
 
-  return { root, fill, stop: () => (stopWatching(), untie()) };
+  return { root, fill, remove: () => (stopWatching(), untie(), root.remove()) };
 }

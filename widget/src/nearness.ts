@@ -8,11 +8,11 @@ interface Lazy extends Element {
 }
 
 const waiting = new Set<Lazy>();
-let observer: IntersectionObserver | null = null;
+let observer: IntersectionObserver | undefined;
 
 export function loadWhenNear(element: Lazy): void {
   observer ??= new IntersectionObserver(
-    (entries) => entries.some(({ isIntersecting }) => isIntersecting) && loadAll(),
+    (entries) => entries.some((entry) => entry.isIntersecting) && loadAll(),
     { rootMargin: `${MARGIN}px` },
   );
   // The observer speaks with the next frame, and a page that loads draws late: so we look ourselves, too

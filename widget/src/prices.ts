@@ -20,6 +20,6 @@ function numberFormat(currency: string | null | undefined, language: string): In
   try {
     return new Intl.NumberFormat(language, options);
   } catch {
-    return new Intl.NumberFormat(undefined, options); // the browser's own language is never refused
+    return new Intl.NumberFormat([], options); // the browser's own language is never refused
   }
 }

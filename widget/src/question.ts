@@ -13,7 +13,7 @@ export function questionOf(element: Element): Question {
   let ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
   const placement = read("placement") || (ids.length ? "product-page" : "home");
   // a theme's block often does not know the product; the page does
-  if (!ids.length && placement === "product-page") ids = ids.concat(pageItem() || []);
+  if (!ids.length && placement === "product-page") ids = [pageItem()].filter(Boolean);
   const category = read("category");
   return {
     placement,

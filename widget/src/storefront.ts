@@ -23,7 +23,7 @@ interface Watched {
 }
 
 export function watchStorefront(script: Script, { told, consent, onNavigate, onLate }: Watched, stopped: AbortSignal): void {
-  let timer: ReturnType<typeof setTimeout> | 0 = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let shown = ""; // the product of this page
   let before = ""; // and of a page before, as long as it may still stand there
 

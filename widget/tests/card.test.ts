@@ -6,7 +6,7 @@ import { en } from "../src/texts/en";
 function card(item: Partial<Item> | null, options: Partial<CardOptions> = {}): HTMLElement {
   const place = document.createElement("li");
   const whole = item && { item_id: "SKU-1", title: "Linen shirt", ...item };
-  place.append(...createCard(whole, { language: "en", texts: en, ...options }));
+  place.append(...createCard(whole, { locale: "en", texts: en, ...options }));
   return place;
 }
 

@@ -121,6 +121,59 @@ test("a skeleton with the title is there before the answer, the items after it",
   expect(titles(element)).toEqual(["Item A", "Item B"]);
 });
 
+test("a long list comes in parts, each in a frame of its own, in places that are kept for it", async () => {
+  const ids = [..."ABCDEFGHIJ"];
+  let arrive = (_answer: Answer) => {};
+  answer = () => new Promise((resolve) => (arrive = resolve));
+  const element = put('layout="grid" limit="10"');
+  await settled();
+  const loaded = vi.fn(() => titles(element).length);
+  element.addEventListener("vitrina:load", loaded);
+  arrive(list(...ids));
+  const steps = new Set<string>();
+  for (let frame = 0; frame < 8; frame++) {
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    steps.add(`${titles(element).filter(Boolean).length} of ${titles(element).length}`);
+  }
+  expect([...steps].filter((step) => step !== "0 of 10")).toEqual(["4 of 10", "8 of 10", "10 of 10"]);
+  expect(loaded).toHaveBeenCalledOnce();
+  expect(loaded).toHaveReturnedWith(10);
+});
+
+const firstPartOf = async (element: HTMLElement) => {
+  while (!titles(element).includes("Item A")) await new Promise((resolve) => setTimeout(resolve));
+  expect(titles(element).filter((title) => title?.startsWith("Item"))).toHaveLength(4);
+};
+
+test("an answer that comes between the parts of another takes their places", async () => {
+  const answers = [list(..."ABCDEFGH"), list(..."STUVWXYZ")];
+  answer = async () => answers.shift()!;
+  const element = put("") as HTMLElement & { refresh(): void };
+  await firstPartOf(element);
+  element.refresh();
+  while (!titles(element).includes("Item Z")) await new Promise((resolve) => setTimeout(resolve));
+  expect(titles(element)).toEqual([..."STUVWXYZ"].map((id) => `Item ${id}`));
+});
+
+test("a list is drawn to its end although it is asked again meanwhile, and nothing comes of that", async () => {
+  answer = async () => list(..."ABCDEFGH");
+  const element = put("") as HTMLElement & { refresh(): void };
+  await firstPartOf(element);
+  answer = () => Promise.reject(new Error("no network"));
+  element.refresh();
+  while (!titles(element).includes("Item H")) await new Promise((resolve) => setTimeout(resolve));
+  expect(titles(element)).toEqual([..."ABCDEFGH"].map((id) => `Item ${id}`));
+  expect(element.style.visibility).toBe("");
+});
+
+test("a card can be clicked before those after it are drawn", async () => {
+  answer = async () => list(..."ABCDEFGH");
+  const element = put("");
+  await firstPartOf(element);
+  element.querySelector("a")!.click();
+  expect(tracked.map(([type]) => type)).toEqual(["select_item"]);
+});
+
 test("the section is named by its heading", async () => {
   const element = put('heading="Wear it with"');
   await settled();

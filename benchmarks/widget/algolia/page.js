@@ -16,9 +16,3 @@ for (const container of document.querySelectorAll("[data-item]")) {
     `,
   });
 }
-const watch = new MutationObserver(() => {
-  if (!document.querySelector(".card")) return;
-  watch.disconnect();
-  dispatchEvent(new Event("first-card"));
-});
-watch.observe(document.body, { childList: true, subtree: true });
