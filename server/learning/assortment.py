@@ -115,8 +115,7 @@ class Assortment:
     def finish(self, popularity: NDArray[np.float32]) -> None:
         """Write everything but what was learned; `popularity` (n,) orders the products of each category."""
         folder = self._folder
-        for writer in (self._groups, self._cards, self._names):
-            writer.close()
+        self.close()
         for row, group_id in enumerate(self.group_ids):
             self.row_of.setdefault(group_id, row)
         keys.write(folder, "ids", list(self.row_of), list(self.row_of.values()))
@@ -131,6 +130,11 @@ class Assortment:
         self._write_categories(popular)
         for name, links in self._links.items():
             self._write_links(name, links)
+
+    def close(self) -> None:
+        """Take nothing in any more: all that is needed of whoever asks for no more than what is in memory."""
+        for writer in (self._groups, self._cards, self._names):
+            writer.close()
 
     def _write_categories(self, popular: NDArray[np.int32]) -> None:
         count = len(self._categories)

@@ -98,6 +98,7 @@ async def _read(shop: Shop, run: Progress) -> _Shop:
         products = await assortment.read(
             shop, Path(folder), lambda done: run.progress("Reading products", done, total, "items")
         )
+        products.close()
     events = await shop.events.all().using_db(database.reader()).count()
     past = await histories.load(shop, products.row, lambda done: run.progress("Reading events", done, events, "events"))
     encoded = await content.load_vectors(shop, products.group_ids)
