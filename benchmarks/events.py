@@ -42,12 +42,11 @@ def main() -> None:
     parser.add_argument("--database", default="", help="the address of an empty database")
     parser.add_argument("--items", type=int, default=4_000)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vitrina-events-") as folder:
-        with own_redis.running(Path(folder)) as server:
-            settings = Settings(
-                data_folder=folder, database_url=arguments.database, redis_url=server.url, log_level="warning"
-            )
-            asyncio.run(_run(settings, arguments.items))
+    with tempfile.TemporaryDirectory(prefix="vitrina-events-") as folder, own_redis.running(Path(folder)) as server:
+        settings = Settings(
+            data_folder=folder, database_url=arguments.database, redis_url=server.url, log_level="warning"
+        )
+        asyncio.run(_run(settings, arguments.items))
 
 
 async def _run(settings: Settings, n_items: int) -> None:

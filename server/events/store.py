@@ -48,7 +48,18 @@ _POSTGRES_TYPES = (
 _INTO = f"INSERT INTO events ({', '.join(_COLUMNS)})"
 _INSERT_SQLITE = f"{_INTO} VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT DO NOTHING"
 _ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_POSTGRES_TYPES, 1))
-_INSERT_POSTGRES = f"{_INTO} SELECT * FROM unnest({_ARRAYS}) ON CONFLICT DO NOTHING RETURNING shop_id, event_id"  # noqa: S608 (names and numbers of our own)
+# Two transactions that insert the same events in different orders would wait for each other for ever: so rows are
+# inserted in the order of their keys, while their ids rise in the order given.
+_INSERT_POSTGRES = f"""
+    WITH given AS (SELECT * FROM unnest({_ARRAYS}) WITH ORDINALITY AS given ({", ".join(_COLUMNS)}, place)),
+    numbers AS (
+        SELECT array_agg(nextval(pg_get_serial_sequence('events', 'id'))) AS ids
+        FROM generate_series(1, cardinality($1::text[]))
+    )
+    INSERT INTO events (id, {", ".join(_COLUMNS)})
+    SELECT numbers.ids[place], {", ".join(_COLUMNS)} FROM given, numbers ORDER BY shop_id, event_id, position
+    ON CONFLICT DO NOTHING RETURNING shop_id, event_id
+"""  # noqa: S608 (names and numbers of our own)
 _STORED_SQLITE = """
     SELECT events.shop_id, events.event_id FROM json_each(?) AS wanted CROSS JOIN events
     ON events.shop_id = wanted.value ->> 0 AND events.event_id = wanted.value ->> 1 AND events.position = 0
@@ -58,6 +69,7 @@ _STORED_SQLITE = """
 async def store(connection: BaseDBAsyncClient, shop_id: str, rows: Sequence[EventRow]) -> set[str]:
     """Insert one shop's rows; returns the ids of the events that were new.
 
+    Rows are numbered in the order given, which tells what came first where events have the same time.
     All rows of an event belong in one call, position 0 among them. Whether an event is new is decided by its position
     0, so that a repeat with other items never mixes with the first. `connection` is that of an open transaction.
     """
@@ -71,11 +83,10 @@ async def store_all(connection: BaseDBAsyncClient, rows: Sequence[tuple[str, Eve
     for first, further in _chunks(rows):
         if connection.capabilities.dialect == "sqlite":
             added = await _missing_in_sqlite(connection, list(first))
-            values: list[Any] = [first[key] for key in added] + _of(further, added)
+            values: list[Any] = [first[key] for key in first if key in added] + _of(further, added)
             await connection.execute_many(_INSERT_SQLITE, values)
         else:
-            # two transactions that insert the same events in different orders would wait for each other for ever
-            added = await _insert_postgres(connection, [first[key] for key in sorted(first)])
+            added = await _insert_postgres(connection, list(first.values()))
             await _insert_postgres(connection, _of(further, added))
         new |= added
     return new

@@ -108,6 +108,15 @@ async def test_more_events_than_one_batch_holds(shop: Shop, tmp_path: Path):
     assert await Event.filter(shop_id=shop.id).count() == 12_000
 
 
+async def test_events_of_one_time_keep_the_order_of_the_file(shop: Shop, tmp_path: Path):
+    text = "event_id,type,time,shopper_id,item_id\n" + "".join(
+        f"e{n * 7919 % 300},view_item,2024-05-01,s,i{n}\n" for n in range(300)
+    )
+    assert (await bring(shop, tmp_path, text)).accepted == 300
+    items = await Event.filter(shop_id=shop.id).order_by("time_ms", "id").values_list("item_id", flat=True)
+    assert items == [f"i{n}" for n in range(300)]
+
+
 @pytest.mark.parametrize(
     ("row", "column"),
     [
