@@ -87,10 +87,12 @@ def open_storefront() -> Iterator[Storefront]:
     shop = Storefront(f"http://127.0.0.1:{server.server_port}")
     thread = Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    yield shop
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield shop
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def page(tag: str, body: str, *, styles: str = LIGHT + RESERVED, attributes: str = 'lang="en"', head: str = "") -> str:
