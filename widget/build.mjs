@@ -68,7 +68,7 @@ const bundled = await readFile(new URL("v1.js", dist), "utf8");
 const smallest = await minify(bundled, {
   ecma: 2020,
   module: true,
-  compress: { passes: 5, inline: 1, unsafe: true, unsafe_comps: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true },
+  compress: { passes: 5, inline: 1, unsafe: true, unsafe_comps: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, arrows: false },
   mangle: { toplevel: true, properties: { regex: INTERNAL, builtins: true } },
 });
 const script = Buffer.from(`(()=>{${smallest.code}})()`);

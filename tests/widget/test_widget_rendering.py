@@ -53,6 +53,20 @@ def test_a_page_shows_all_its_lists_after_one_request(storefront: Storefront, ta
     assert all(reasons)
 
 
+def test_a_list_that_ends_the_page_shares_the_request_of_the_others(
+    storefront: Storefront, tag: str, visit: Visiting
+) -> None:
+    """Nothing comes after it, not even white space, and the script is at hand before the page is read to its end."""
+    visitor = visit(storefront.put("/end", page(tag, HOME + GRID)))
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url) if "/batch" in request.url else None)
+    for _ in range(8):
+        asked.clear()
+        visitor.page.reload()
+        visitor.wait_for_lists(2)
+        assert len(asked) == 1
+
+
 def test_every_kind_of_card_is_shown_right(storefront: Storefront, tag: str, visit: Visiting) -> None:
     visitor = visit(storefront.put("/cards", page(tag, EVERYTHING)))
     visitor.wait_for_lists()
@@ -287,6 +301,32 @@ def test_a_row_that_fits_has_no_buttons(storefront: Storefront, tag: str, visit:
     visitor.page.goto(storefront.put("/few", page(tag, HOME)))
     visitor.wait_for_lists()
     expect(visitor.page.locator(".vitrina-next")).to_be_hidden()
+
+
+@pytest.mark.parametrize("layout", ["grid", "list"])
+def test_nothing_moves_where_fewer_products_come_than_places(
+    storefront: Storefront, tag: str, visit: Visiting, layout: str
+) -> None:
+    places = f'<vitrina-recommendations placement="home" layout="{layout}">{"<i></i>" * 8}</vitrina-recommendations>'
+    visitor = visit("about:blank", viewport={"width": 1280, "height": 1600})
+
+    def shorten(route: Route) -> None:
+        answer = route.fetch()
+        lists = answer.json()
+        del lists["responses"][0]["items"][3:]
+        visitor.page.wait_for_timeout(300)  # until the skeleton is painted
+        route.fulfill(response=answer, json=lists)
+
+    visitor.page.route("**/v1/recommendations/batch*", shorten)
+    document = page(tag, places + AFTER, head=f"<script>{WATCH_SHIFTS}</script>")
+    visitor.page.goto(storefront.put(f"/fewer-{layout}", document))
+    visitor.wait_for_lists()
+    visitor.page.wait_for_timeout(500)
+    assert round(visitor.page.evaluate("window.shifts"), 4) == 0
+    expect(visitor.page.locator(".vitrina-items > li")).to_have_count(8)
+    expect(visitor.page.locator(".vitrina-items > li:visible")).to_have_count(3)
+    visitor.page.evaluate("document.body.prepend(Object.assign(document.createElement('hr'), { style: 'height:3000px' }))")
+    expect(visitor.page.locator(".vitrina-items > li")).to_have_count(3)
 
 
 def test_a_theme_wins_over_the_widget(storefront: Storefront, tag: str, visit: Visiting) -> None:

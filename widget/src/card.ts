@@ -42,7 +42,7 @@ function createImage(item: Item | null, { images = null }: CardOptions): HTMLEle
   image.onerror = () => showInitials(box, item);
   const sources = sourcesOf(address, images);
   if (sources) {
-    image.sizes = "(max-width: 570px) 38vw, 216px"; // a card's width, see --card in styles.css
+    image.sizes = "(max-width:570px) 38vw,216px"; // a card's width, see --card in styles.css
     image.srcset = sources;
   }
   image.src = address;

@@ -11,8 +11,8 @@ export function tieButtons(row: HTMLElement, buttons: HTMLElement): () => void {
     const left = row.scrollWidth - row.clientWidth - travelled;
     buttons.toggleAttribute("data-idle", travelled < 2 && left < 2);
     // aria-disabled, not disabled: a button that vanishes from under the focus would send it to the top of the page
-    previous.setAttribute("aria-disabled", String(travelled < 2));
-    next.setAttribute("aria-disabled", String(left < 2));
+    previous.setAttribute("aria-disabled", (travelled < 2) as never);
+    next.setAttribute("aria-disabled", (left < 2) as never);
   }
 
   function scroll(steps: number): void {

@@ -21,7 +21,7 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
   const page = window as unknown as Record<string, unknown[] | undefined>;
   const layer = (page[name] ??= []);
   if (!Array.isArray(layer)) return;
-  for (const entry of [...layer]) hear(entry);
+  [...layer].forEach(hear);
   const push = layer.push;
   layer.push = (...entries) => {
     if (!stopped.aborted) entries.forEach(hear);
@@ -43,10 +43,9 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
 
   function hearEvent(type: string, values: Payload = {}): void {
     if (!TYPES.test(type)) return;
-    const items = (values.items as Payload[] | undefined)?.map((item) => ({
-      ...pick(item, ITEM_FIELDS),
-      item_id: String(item.item_id ?? item.id), // numbers, in many shops
-    }));
+    const items = (values.items as Payload[] | undefined)
+      ?.filter(idOf) // for GA4 a name is enough
+      .map((item) => ({ ...pick(item, ITEM_FIELDS), item_id: idOf(item) }));
     onEvent(type, { ...pick(values, FIELDS), ...(items?.length && { items }) });
   }
 
@@ -56,6 +55,12 @@ export function watchDataLayer(name: string, { onEvent, onConsent }: Heard, stop
   }
 }
 
+function idOf({ item_id, id }: Payload): string {
+  return String(item_id || id || ""); // numbers, in many shops
+}
+
+/** What is said of these. One empty or negative value would have the whole event refused. */
 function pick(values: Payload, names: string[]): Payload {
-  return Object.fromEntries(names.filter((name) => values[name] != null).map((name) => [name, values[name]]));
+  const said = names.filter((name) => /^[^-]/.test((values[name] ?? "") as string));
+  return Object.fromEntries(said.map((name) => [name, values[name]]));
 }

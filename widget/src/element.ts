@@ -6,10 +6,9 @@
 
 import { inTurn } from "./frames";
 import { createList, layoutOf, type List } from "./list";
-import { loadWhenNear, stopWaiting } from "./nearness";
+import { loadWhenNear, onceAway, stopWaiting } from "./nearness";
 import { prepareFormats } from "./prices";
 import { questionOf } from "./question";
-import { whenRead } from "./reading";
 import type { Answer, Question, Recommend, Shown } from "./recommendations";
 import type { Told } from "./repeats";
 import { takeOver } from "./served";
@@ -58,9 +57,7 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       if (stopped.aborted || !this.isConnected || elements.has(this)) return;
       // as long as the parser is within the element, what the shop has put there may be missing
       if (document.readyState === "loading" && !following(this)) {
-        const again = () => this.connectedCallback();
-        whenRead(again); // if possible in time for the request of the lists before it
-        return void setTimeout(again, PARSING_MS);
+        return void setTimeout(() => this.connectedCallback(), PARSING_MS);
       }
       elements.add(this);
       loadWhenNear(this);
@@ -178,14 +175,11 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       const turn = this.#turn;
       this.#restart();
       this.style.visibility = "hidden";
-      new IntersectionObserver(([entry], observer) => {
-        if (turn === this.#turn) {
-          if (entry!.isIntersecting) return;
-          this.#clear();
-          this.hidden = true;
-        } // else it has asked again since
-        observer.disconnect();
-      }).observe(this);
+      onceAway(this, () => {
+        if (turn !== this.#turn) return; // it has asked again since
+        this.#clear();
+        this.hidden = true;
+      });
     }
 
     #clear(): void {
@@ -195,9 +189,12 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
     }
 
     /** What the shop put inside, to be shown as long as there is nothing better; the room that it kept goes. */
-    #given(): Element[] {
+    #given(): ChildNode[] {
       for (const place of this.querySelectorAll(ROOM)) place.remove();
-      return [...this.children].filter((child) => child !== this.#list?.root && child.localName !== "template");
+      return [...this.childNodes].filter((child) => {
+        const said = (child as Element).localName ?? (child as Text).wholeText?.trim(); // of comments neither
+        return said && said !== "template" && child !== this.#list?.root;
+      });
     }
 
     /** Where the list lives. */

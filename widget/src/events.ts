@@ -79,8 +79,6 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
 
   /** A beacon gives no answer: its events stay in storage, and the next page sends them again, which counts once. */
   function leave(): void {
-    clearTimeout(timer);
-    timer = 0;
     let left = outbox.waiting.filter((sent) => !flying.includes(sent));
     while (left.length && navigator.sendBeacon(address, bodyOf(left.slice(0, BATCH_SIZE)))) {
       left = left.slice(BATCH_SIZE);
@@ -99,11 +97,11 @@ export function createEvents(script: Script, identity: Identity, consent: Consen
       // An order is told on each load of its page; its number makes it count once
       const order = type === "purchase" && payload.transaction_id;
       const event = { event_id: order ? `purchase-${order}`.slice(0, 128) : randomId(), ...identity.who(), ...payload, type };
-      return new Promise((resolve) => {
-        outcomes.set(event.event_id, resolve);
+      return new Promise<boolean>((resolve) => {
         outbox.add({ event, at: Date.now() });
+        outcomes.set(event.event_id, resolve);
         queueMicrotask(send);
-      });
+      }).catch(() => false); // JSON knows no circles and no BigInt
     },
     forget: outbox.clear,
   };

@@ -2,7 +2,7 @@
 
 import { safeUrl } from "./links";
 
-const SHOPIFY = /^https:\/\/cdn\.shopify\.com\/|\/cdn\/shop\//;
+const SHOPIFY = /\/cdn(\.shopify\.com|\/shop)\//;
 
 /** The `srcset` by the shop's pattern, such as `https://img.example/{width}?of={url}`; Shopify's is built in. */
 export function sourcesOf(address: string, pattern: string | null): string {

@@ -7,6 +7,7 @@ import { type OnAttention, watchAttention } from "./attention";
 import { type CardOptions, createCard } from "./card";
 import { tieButtons } from "./carousel";
 import { make } from "./elements";
+import { onceAway } from "./nearness";
 import type { Answer, Item } from "./recommendations";
 
 export type Layout = "carousel" | "grid" | "list";
@@ -58,6 +59,11 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
   const places = layout === "carousel" ? Math.min(limit, 1 + innerWidth / 270) : limit;
   for (let place = 0; place < places; place++) row.append(skeleton.cloneNode(true));
 
+  /** Takes the places away for which there are no products. */
+  function trim(): void {
+    while (row.children.length > shown.length) row.lastChild!.remove();
+  }
+
   function fill(answer: Answer, most: number): boolean {
     stopWatching();
     const { items } = answer;
@@ -75,12 +81,12 @@ export function createList({ heading, layout, limit, card, onAttention }: ListOp
       shown[place] = item;
     });
     if (!active?.isConnected) focused?.querySelector("a")?.focus({ preventScroll: true });
-    while (row.children.length > items.length) row.lastChild!.remove();
     shown.length = items.length;
-    setTimeout(() => row.dispatchEvent(new Event("scroll"))); // the buttons see whether there is more to scroll to
+    if (layout === "carousel") trim();
+    else if (row.children[items.length]) onceAway(row, trim);
+    setTimeout(() => row.onscroll?.(0 as never)); // the buttons see whether there is more to scroll to
     // what scrolls must be reachable without a mouse, even where no card is a link
-    row.removeAttribute("tabindex");
-    if (layout === "carousel" && !row.querySelector("a")) row.tabIndex = 0;
+    row.tabIndex = layout === "carousel" && !row.querySelector("a") ? 0 : -1;
     stopWatching = watchAttention([...row.children].slice(0, most), (type, places) => onAttention(type, answer, places));
     if (items.length > most) return true;
     row.removeAttribute("aria-busy");

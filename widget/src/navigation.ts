@@ -16,8 +16,7 @@ export function watchNavigation(onNavigate: (back?: boolean) => void, stopped: A
   else {
     // Where the Navigation API is missing, looking costs less than a microsecond and leaves the shop's history alone:
     // to wrap `pushState` would put us into every call that its router makes
-    const timer = setInterval(look, LOOK_MS);
-    stopped.addEventListener("abort", () => clearInterval(timer));
+    const timer = setInterval(() => (stopped.aborted ? clearInterval(timer) : look()), LOOK_MS);
   }
   addEventListener("pageshow", ({ persisted }) => persisted && onNavigate(true), { signal: stopped });
 }

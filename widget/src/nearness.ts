@@ -1,4 +1,7 @@
-/** Lists are asked for when the first of a page's comes near the view, and then all of them, in one request. */
+/**
+ * Where lists are. They are asked for when the first of a page's comes near the view, and then all of them, in one
+ * request; and what is in view keeps its room.
+ */
 
 const MARGIN = 400; // pixels: about one flick of a thumb ahead
 
@@ -24,6 +27,15 @@ export function loadWhenNear(element: Lazy): void {
 export function stopWaiting(element: Lazy): void {
   waiting.delete(element);
   observer?.unobserve(element);
+}
+
+/** Does it once the element is out of view, so that nothing that is looked at jumps. */
+export function onceAway(element: Element, run: () => void): void {
+  new IntersectionObserver(([entry], observer) => {
+    if (entry!.isIntersecting) return;
+    observer.disconnect();
+    run();
+  }).observe(element);
 }
 
 function isNear(element: Lazy): boolean | undefined {

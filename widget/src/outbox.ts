@@ -16,6 +16,7 @@ export interface Outbox {
   waiting: Sent[];
   /** Those of earlier pages wait too. */
   recover(): void;
+  /** Throws where JSON cannot write it. */
   add(sent: Sent): void;
   /** The server has answered for these. */
   remove(batch: Sent[]): void;
@@ -32,8 +33,8 @@ export function openOutbox(granted: () => boolean): Outbox {
     waiting: [],
     recover: () => void (outbox.waiting = read()),
     add(sent) {
+      write([...read(), sent]); // first, for it refuses what can never be sent
       outbox.waiting = [...outbox.waiting, sent].slice(-MOST);
-      write([...read(), sent]);
     },
     remove(batch) {
       const stays = (sent: Sent) => !batch.some(({ event }) => event.event_id === sent.event.event_id);

@@ -23,7 +23,7 @@ function fromJsonLd(): string {
   for (const script of document.querySelectorAll('script[type="application/ld+json"]')) {
     try {
       for (const node of nodesOf(JSON.parse(script.textContent ?? ""))) {
-        if ([node["@type"]].flat().some((type) => /^Product(Group)?$/.test(type as string))) found.add(idOf(node));
+        if ([node["@type"]].flat().some((type) => /(^|\/)Product(Group)?$/.test(type as string))) found.add(idOf(node));
       }
     } catch {
       // shops do write invalid JSON there
@@ -34,8 +34,7 @@ function fromJsonLd(): string {
 }
 
 function nodesOf(value: unknown): Node[] {
-  if (Array.isArray(value)) return value.flatMap(nodesOf);
-  return isObject(value) ? [value, ...nodesOf(value["@graph"]), ...nodesOf(value.mainEntity)] : [];
+  return [value].flat().flatMap((node) => (isObject(node) ? [node, ...nodesOf(node["@graph"]), ...nodesOf(node.mainEntity)] : []));
 }
 
 function idOf(node: Node): string {
@@ -50,7 +49,8 @@ function fromMicrodata(): string {
   return text(id?.getAttribute("content") ?? id?.textContent);
 }
 
-function text(value: unknown): string {
+/** As the id of a product: at most as long as one may be. */
+export function text(value: unknown): string {
   return isObject(value) ? "" : String(value || "").trim().slice(0, 128);
 }
 

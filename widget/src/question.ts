@@ -1,6 +1,6 @@
 /** The attributes of an element as a question to the API. */
 
-import { pageItem } from "./page";
+import { pageItem, text } from "./page";
 import type { Question } from "./recommendations";
 import { languageOf } from "./texts";
 
@@ -10,7 +10,7 @@ const IDS_MOST = 200; // what the API takes
 
 export function questionOf(element: Element): Question {
   const read = (name: string) => element.getAttribute(name)?.trim() || "";
-  let ids = [read("item-id"), ...read("item-ids").split(",")].map((id) => id.trim()).filter(Boolean);
+  let ids = [read("item-id"), ...read("item-ids").split(",")].map(text).filter(Boolean);
   const placement = read("placement") || (ids.length ? "product-page" : "home");
   // a theme's block often does not know the product; the page does
   if (!ids.length && placement === "product-page") ids = [pageItem()].filter(Boolean);

@@ -1,6 +1,5 @@
 /** Asks for lists: every question of a page that comes up at once travels in one request. */
 
-import { whenRead } from "./reading";
 import { addressOf, type Script } from "./script";
 
 export interface Question {
@@ -49,7 +48,7 @@ export type Recommend = (question: Question) => Promise<Answer>;
 
 const BATCH_SIZE = 10; // what the API takes at once
 const TIMEOUT_MS = 4000; // a list that comes later than this is of no use to anyone
-const PARSING_PAUSE_MS = 50; // while the page is still being parsed, more elements are likely to follow
+const PARSING_PAUSE_MS = 50; // while the page is still being parsed, more elements are likely to follow; then none
 
 interface Waiting {
   question: Question;
@@ -92,10 +91,7 @@ export function createRecommend(script: Script, asker: () => Asker): Recommend {
 
   return (question) =>
     new Promise((resolve, reject) => {
-      if (!waiting.length) {
-        setTimeout(flush, PARSING_PAUSE_MS);
-        whenRead(() => setTimeout(flush));
-      }
+      if (!waiting.length) setTimeout(flush, document.readyState === "loading" ? PARSING_PAUSE_MS : 0);
       waiting.push({ question, resolve, reject });
     });
 }

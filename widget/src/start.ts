@@ -16,7 +16,7 @@ declare const VERSION: string;
 
 /** Events after which a shopper expects other recommendations on the page that is open. */
 const PREFERENCES = /^(add_to|remove_from|not_interested)/;
-const SEEN = /^(view_item|select_item|add_to_.+)$/;
+const SEEN = /^(view_item$|select_item|add_to)/;
 const MOST_SEEN = 20;
 
 export function start(script: Script): Vitrina {
@@ -59,8 +59,8 @@ export function start(script: Script): Vitrina {
 
   const vitrina: Vitrina = {
     version: VERSION,
-    track: (type, payload = {}) => repeats.told("shop", type, payload),
-    recommend: ({ placement = "home", item_id = [], limit = 8, ...rest }) =>
+    track: (type, payload) => repeats.told("shop", type, payload ?? {}),
+    recommend: ({ placement = "home", item_id = [], limit = 8, ...rest } = {}) =>
       recommend({ placement, item_id: [item_id].flat(), limit, lang: languageOf(document.body), ...rest }).catch(() => null),
     identify: (shopperId) => identity.identify(shopperId) && refresh(),
     consent: consent.give,

@@ -27,10 +27,9 @@ export function overrideTexts(words: Partial<Texts>): void {
   overriding = words ?? {};
 }
 
-/** The words in the language of the page ("de-AT" reads "de"), or in English. */
+/** The words in the language of the page ("de-AT" and "deu" read "de"), or in English. */
 export function textsFor(language: string): Texts {
-  const code = language.toLowerCase().split(/[-_]/)[0]!;
-  const texts = languages[code] ?? en;
+  const texts = languages[language.slice(0, 2).toLowerCase()] ?? en;
   return { ...texts, ...overriding, titles: { ...texts.titles, ...overriding.titles } };
 }
 

@@ -5,5 +5,5 @@ import { readScript } from "./script";
 import { start } from "./start";
 
 const script = readScript();
-if (!script) console.warn("Vitrina: data-key is missing");
+if (!script) console.warn("Vitrina: no data-key");
 else if (!customElements.get(NAME)) start(script);

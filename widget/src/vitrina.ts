@@ -13,7 +13,7 @@ export interface Vitrina {
   /** Sends an event; the promise tells whether the server accepted it. A like or a cart change renews the lists. */
   track(type: string, payload?: Payload): Promise<boolean>;
   /** A list for code of the shop's own; null when there is none. Whoever shows it also tracks its clicks. */
-  recommend(question: Partial<Question>): Promise<Answer | null>;
+  recommend(question?: Partial<Question>): Promise<Answer | null>;
   /** Names the shopper once known (the shop's own id), or forgets the name with null. */
   identify(shopperId: string | null): void;
   /** The shopper's answer. Without consent nothing is stored and no event is sent. */
@@ -42,8 +42,7 @@ export function createPush(vitrina: () => object): Vitrina["push"] {
     for (const call of calls) {
       try {
         const [name, ...values] = call;
-        const method = (vitrina() as Record<string, unknown>)[name];
-        const result = (method as (...values: unknown[]) => unknown)(...values);
+        const result = (vitrina() as Record<string, (...values: unknown[]) => unknown>)[name]!(...values);
         call.done?.(result);
       } catch {
         // a call that is none, or fails, must not lose the others

@@ -44,7 +44,7 @@ test("a released version stays as it is, and the next one beside it", { timeout:
   expect(told().version).toBe("1.9.0");
   const first = script("released", "1.9.0");
 
-  change(folder, "is missing", "is lacking"); // no byte longer
+  change(folder, "no data-key", "no data key"); // no byte longer
   const refused = built(folder);
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain("Raise `version` in package.json");

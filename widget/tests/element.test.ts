@@ -48,6 +48,51 @@ test("attributes become the question", async () => {
   expect(questions).toEqual([question]);
 });
 
+test("an id that is too long for one takes the others' list away from nobody", async () => {
+  put(`item-ids="A,${"b".repeat(300)}"`);
+  await settled();
+  expect(questions[0]!.item_id).toEqual(["A", "b".repeat(128)]);
+});
+
+test("text of the shop's own stands until there is a list, and stays where there is none", async () => {
+  const inside = (text: string) => {
+    const list = document.createElement("vitrina-recommendations");
+    list.append(text, document.createComment("no text"));
+    document.body.replaceChildren(list);
+    return list;
+  };
+  const filled = inside("Loading our picks…");
+  expect(filled.querySelector("section")).toBeNull();
+  await settled();
+  expect(filled.textContent).not.toContain("Loading");
+  answer = () => Promise.reject(new Error());
+  const failed = inside("Loading our picks…");
+  await settled();
+  expect([failed.hidden, failed.style.visibility, failed.textContent]).toEqual([false, "", "Loading our picks…"]);
+});
+
+test("a grid keeps the places for which there are no products until it is out of view", async () => {
+  const watching: [Element, (isIntersecting: boolean) => void][] = [];
+  vi.stubGlobal("IntersectionObserver", class {
+    disconnect = vi.fn();
+    unobserve = vi.fn();
+    observe = (element: Element) => watching.push([element, (seen) => this.report([{ isIntersecting: seen }], this)]);
+    constructor(private report: (entries: { isIntersecting: boolean }[], observer: unknown) => void) {}
+  });
+  answer = async () => list("A", "B");
+  const element = put('layout="grid" limit="5"');
+  await settled();
+  const row = element.querySelector("ul")!;
+  const [, tell] = watching.find(([watched]) => watched === row)!;
+  const classes = () => [...row.children].map(({ className }) => className.split(" ")[0]);
+  const places = [...Array(2).fill("vitrina-item"), ...Array(3).fill("vitrina-skeleton")];
+  tell(true);
+  expect([classes(), row.hasAttribute("aria-busy")]).toEqual([places, false]);
+  tell(false);
+  expect(classes()).toEqual(places.slice(0, 2));
+  vi.unstubAllGlobals();
+});
+
 test("the room that a page has kept is taken out, and nothing else that stands there", async () => {
   answer = () => new Promise(() => {});
   const drawn = async (inside: string) => {

@@ -13,6 +13,7 @@ beforeEach(() => {
 test.each([
   ["an attribute", '<vitrina-recommendations placement="product-page" item-id="A"></vitrina-recommendations>', "A"],
   ["JSON-LD", json({ "@type": "Product", sku: "A" }), "A"],
+  ["JSON-LD with a whole address as type", json({ "@type": "http://schema.org/Product", sku: "A" }), "A"],
   ["JSON-LD with a graph", json({ "@graph": [{ "@type": "WebPage" }, { "@type": ["Product"], productID: 7 }] }), "7"],
   ["Shopify's group", json({ "@type": "ProductGroup", productGroupID: "9", hasVariant: [{ sku: "A-S" }, { sku: "A-M" }] }), "A-S"],
   ["WooCommerce's product", json({ "@graph": [{ "@type": "BreadcrumbList" }, { "@type": "Product", sku: "W-1" }] }), "W-1"],

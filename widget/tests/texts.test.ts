@@ -7,6 +7,7 @@ afterEach(() => overrideTexts({}));
 test.each([
   ["en", "You may also like"],
   ["de-AT", "Das könnte Ihnen auch gefallen"],
+  ["deu", "Das könnte Ihnen auch gefallen"],
   ["fr_FR", "Vous aimerez aussi"],
   ["ES", "También te puede gustar"],
   ["pl", "Może Ci się też spodobać"],

@@ -95,6 +95,33 @@ test("the data layer's events are taken as they are, from before and after, Tag 
   expect(events()[0]).toMatchObject({ event_id: "purchase-T-1", value: 9, transaction_id: "T-1" });
 });
 
+test("lines of no product, and what is no amount or currency, leave the rest of an order", async () => {
+  await start();
+  const items = [{ item_name: "Cup" }, { item_id: "", price: 1 }, { item_id: "A", price: -1, quantity: "" }, { item_id: "B", price: 0 }];
+  (window as any).dataLayer.push({ event: "purchase", ecommerce: { transaction_id: 7, currency: "", value: null, items } });
+  (window as any).dataLayer.push({ event: "view_cart", ecommerce: { items: [{ item_name: "Cup" }] } });
+  await settled();
+  const [order, cart] = events();
+  expect(order).toMatchObject({ transaction_id: 7, items: [{ item_id: "A" }, { item_id: "B", price: 0 }] });
+  expect([Object.keys(order!.items[0]), "currency" in order!, "value" in order!, "items" in cart!]).toEqual([["item_id"], false, false, false]);
+});
+
+test("what JSON cannot write is not told, and keeps nothing else from being so", async () => {
+  await start();
+  const circle: Record<string, unknown> = { item_id: "A" };
+  circle.self = circle;
+  await expect(vitrina.track("add_to_cart", { items: [circle] })).resolves.toBe(false);
+  await expect(vitrina.track("add_to_cart", { item_id: 10n })).resolves.toBe(false);
+  await expect(vitrina.track("view_item", { item_id: "B" })).resolves.toBe(true);
+  expect(events().map(({ item_id }) => item_id)).toEqual(["B"]);
+});
+
+test("calls without what they are about do no harm", async () => {
+  await start();
+  await expect(vitrina.recommend()).resolves.toMatchObject({ recommendation_id: "rec_1" });
+  await expect(vitrina.track("view_cart", null as never)).resolves.toBe(true);
+});
+
 test("an event with a length of its own is no list", async () => {
   await start();
   (window as any).dataLayer.push({ event: "view_item", length: 2 ** 40, ecommerce: { items: [{ item_id: "A" }] } });
