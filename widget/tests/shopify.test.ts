@@ -42,6 +42,8 @@ test("the embed prints the one tag", async () => {
   expect(tag!.getAttribute("src")).toBe("https://vitrina.example/widget/v1.js");
   expect([tag!.dataset.key, tag!.dataset.consent]).toEqual(["vpk_1", undefined]);
   expect((await render("script", { host: "https://v.example", key: "vpk_1", wait: true }))!.dataset.consent).toBe("denied");
+  const slashed = await render("script", { host: " https://vitrina.example/ ", key: "vpk_1" });
+  expect(slashed!.getAttribute("src")).toBe("https://vitrina.example/widget/v1.js");
 });
 
 test("it keeps the same room for lists as the WooCommerce plugin, which a browser has measured", async () => {
