@@ -4,6 +4,7 @@ const TYPING_PAUSE_MS = 250;
 const SETTLE_MS = 150; // a click that leaves a field must have landed before the page changes its height
 const OF_PRODUCT = ["product-page", "cart", "order-confirmation"];
 const form = document.querySelector("#choices");
+const fields = form.querySelectorAll("input, select");
 const preview = document.querySelector("#preview");
 const message = document.querySelector("#message");
 const of = (name) => form.elements[name];
@@ -42,7 +43,7 @@ function show() {
   write();
   const key = of("key").value.trim();
   if (!acceptable(key)) return;
-  if (shownWith && shownWith !== key) return void startAnew(key);
+  if (shownWith && shownWith !== key) return void startAnew();
   if (!shownWith) load(key);
   const list = document.createElement("vitrina-recommendations");
   for (const [name, value] of Object.entries({ ...attributes(), loading: "eager" })) list.setAttribute(name, value);
@@ -62,10 +63,17 @@ function acceptable(key) {
   return false;
 }
 
-/** The widget knows one key for as long as the page lives. */
-function startAnew(key) {
-  sessionStorage.setItem("vitrina_builder_key", key);
+/** The widget knows one key for as long as the page lives; what was chosen outlives it. */
+function startAnew() {
+  const chosen = [...fields].map(({ value, checked }) => ({ value, checked }));
+  sessionStorage.setItem("vitrina_builder", JSON.stringify(chosen));
   location.reload();
+}
+
+function restore() {
+  const chosen = JSON.parse(sessionStorage.getItem("vitrina_builder") ?? "[]");
+  sessionStorage.removeItem("vitrina_builder");
+  chosen.forEach((choice, at) => Object.assign(fields[at], choice));
 }
 
 function load(key) {
@@ -176,8 +184,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
 }
-of("key").value = sessionStorage.getItem("vitrina_builder_key") ?? "";
-sessionStorage.removeItem("vitrina_builder_key");
+restore();
 fetch("/widget/release.json").then(async (answer) => {
   if (answer.ok) release = await answer.json();
 }, () => {});
