@@ -61,6 +61,18 @@ def test_from_the_key_to_a_list_in_the_shop(
     )
 
 
+def test_a_pasted_key_and_a_typed_title_are_shown_before_their_field_is_left(builder: Visit, shop: Shop) -> None:
+    title = builder.page.get_by_label("Title")
+    title.fill(shop.publishable)
+    title.press("ControlOrMeta+a")
+    title.press("ControlOrMeta+x")
+    builder.page.get_by_label("publishable key").press("ControlOrMeta+v")
+    builder.wait_for_lists()
+    title.press_sequentially("For you")
+    expect(builder.page.locator("#preview h2")).to_have_text("For you")
+    expect(title).to_be_focused()
+
+
 @pytest.mark.parametrize("layout", ["Carousel", "Grid", "List"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_on_a_page_with_the_snippet(

@@ -2,6 +2,7 @@
 
 const TYPING_PAUSE_MS = 250;
 const SETTLE_MS = 150; // a click that leaves a field must have landed before the page changes its height
+const TYPED = ["heading", "limit"];
 const OF_PRODUCT = ["product-page", "cart", "order-confirmation"];
 const form = document.querySelector("#choices");
 const fields = form.querySelectorAll("input, select");
@@ -52,6 +53,11 @@ function show() {
   list.addEventListener("vitrina:empty", () => say("There is nothing to show here yet. Import the catalog first."));
   list.addEventListener("vitrina:error", () => void explain(key));
   preview.replaceChildren(list);
+}
+
+function showAfter(pause_ms) {
+  clearTimeout(changing);
+  changing = setTimeout(show, pause_ms);
 }
 
 function acceptable(key) {
@@ -162,15 +168,17 @@ async function search() {
 }
 
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("change", () => {
-  clearTimeout(changing);
-  changing = setTimeout(show, SETTLE_MS);
+form.addEventListener("change", ({ target }) => {
+  if (!TYPED.includes(target.name)) showAfter(SETTLE_MS);
 });
-form.addEventListener("input", ({ target }) => {
+form.addEventListener("input", ({ target, inputType }) => {
+  const typed = TYPED.includes(target.name);
   if (target.name === "product") {
     clearTimeout(searching);
     searching = setTimeout(search, TYPING_PAUSE_MS);
-  } else if (target.type === "range" || target.type === "color") write();
+  } else if (typed || target.type === "range" || target.type === "color") write();
+  // a pasted key is whole; one that is being typed may look so before it is, and would start the page anew
+  if (typed || inputType === "insertFromPaste") showAfter(TYPING_PAUSE_MS);
 });
 document.querySelector("#theme").addEventListener("click", ({ currentTarget }) => {
   currentTarget.setAttribute("aria-pressed", String(preview.classList.toggle("dark")));
