@@ -50,6 +50,17 @@ def test_variants_share_their_product_and_image_rows_add_pictures(tmp_path: Path
     assert [item.availability for item in (small, medium, large)] == ["in_stock", "out_of_stock", "backorder"]
 
 
+def test_a_variant_without_sku_is_named_by_handle_and_options_as_the_shops_pages_can_name_it(tmp_path: Path):
+    feed = feed_of(
+        tmp_path,
+        OLD + "oak-stool,Oak stool,,,,,true,Title,Default Title,,,,,,,20,,,,,,\n"
+        "mug,Mug,,,,,true,Size,One size,,,,,,,9,,,,,,\n"
+        "tee,Tee,,,,,true,Size,S / M,Color,Blue,,,,,5,,,,,,\n"
+        "tee,,,,,,,,L,,Blue,,,,,5,,,,,,\n",
+    )
+    assert list(feed.items) == ["oak-stool", "mug-One size", "tee-S-M-Blue", "tee-L-Blue"]
+
+
 def test_the_new_headers(tmp_path: Path):
     feed = feed_of(
         tmp_path,

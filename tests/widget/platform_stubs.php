@@ -17,7 +17,12 @@ class Product
 {
     private $fields;
     public function __construct($fields) { $this->fields = $fields; }
-    public function get_sku() { return $this->fields['sku'] ?? ''; }
+    /** As WooCommerce's: to be seen, a variation without an SKU shows that of its parent; to be edited and exported, none. */
+    public function get_sku($context = 'view')
+    {
+        $own = $this->fields['sku'] ?? '';
+        return $own === '' && $context === 'view' ? $this->fields['parent_sku'] ?? '' : $own;
+    }
     public function get_id() { return $this->fields['id']; }
 }
 

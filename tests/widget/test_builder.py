@@ -61,6 +61,18 @@ def test_from_the_key_to_a_list_in_the_shop(
     )
 
 
+def test_a_pasted_key_and_a_typed_title_are_shown_before_their_field_is_left(builder: Visit, shop: Shop) -> None:
+    title = builder.page.get_by_label("Title")
+    title.fill(shop.publishable)
+    title.press("ControlOrMeta+a")
+    title.press("ControlOrMeta+x")
+    builder.page.get_by_label("publishable key").press("ControlOrMeta+v")
+    builder.wait_for_lists()
+    title.press_sequentially("For you")
+    expect(builder.page.locator("#preview h2")).to_have_text("For you")
+    expect(title).to_be_focused()
+
+
 @pytest.mark.parametrize("layout", ["Carousel", "Grid", "List"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_on_a_page_with_the_snippet(
@@ -146,11 +158,21 @@ def test_a_wrong_key_is_told_so(builder: Visit, key: str, sentence: str) -> None
         assert builder.page.get_by_label("publishable key").input_value() == "", "and does not stay in the browser"
 
 
-def test_another_key_shows_another_shop(builder: Visit, shop: Shop) -> None:
+def test_another_key_shows_another_shop_with_the_choices_made(builder: Visit, shop: Shop) -> None:
+    builder.page.get_by_label("Place on the page").select_option("search-empty")
+    builder.page.get_by_label("Grid").check()
+    builder.page.get_by_label("Title").fill("For you")
+    builder.page.get_by_label("Sale price", exact=True).check()
     enter(builder, "vpk_" + "x" * 32)
     expect(builder.page.locator("#message")).not_to_be_empty()
     enter(builder, shop.publishable)
     builder.wait_for_lists()
+    expect(builder.page.locator("#preview h2")).to_have_text("For you")
+    head = builder.page.get_by_label("Once, in the head").input_value()
+    body = builder.page.get_by_label("Where the list should stand").input_value()
+    assert shop.publishable in head
+    assert "--vitrina-sale-color: #c02020;" in head
+    assert '<vitrina-recommendations placement="search-empty" layout="grid" heading="For you">' in body
     assert builder.page.evaluate("sessionStorage.length") == 0
 
 

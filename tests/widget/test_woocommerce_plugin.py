@@ -74,6 +74,13 @@ def test_the_list_stands_in_place_of_related_products() -> None:
     assert "WooCommerce's own" in run(summary, product={"id": 7}, options={"related": ""})
 
 
+def test_a_variation_without_an_sku_of_its_own_goes_by_its_number_as_in_the_export() -> None:
+    variation = {"id": 8, "parent_sku": "W-1"}
+    assert 'item-ids="8"' in run(["hook", "woocommerce_after_cart"], cart=[variation])
+    order = {"number": "12", "total": 5, "lines": [{"quantity": 1, "total": 5, "product": variation}]}
+    assert 'item-ids="8"' in run(["hook", "woocommerce_thankyou", 12], order=order)
+
+
 def test_the_cart_names_what_is_in_it() -> None:
     printed = run(["hook", "woocommerce_after_cart"], cart=[{"sku": "A", "id": 1}, {"id": 2}, {"sku": "A", "id": 1}])
     assert Tags(printed).found[0] == ("vitrina-recommendations", {"placement": "cart", "item-ids": "A,2"})

@@ -2,8 +2,10 @@
 
 const TYPING_PAUSE_MS = 250;
 const SETTLE_MS = 150; // a click that leaves a field must have landed before the page changes its height
+const TYPED = ["heading", "limit"];
 const OF_PRODUCT = ["product-page", "cart", "order-confirmation"];
 const form = document.querySelector("#choices");
+const fields = form.querySelectorAll("input, select");
 const preview = document.querySelector("#preview");
 const message = document.querySelector("#message");
 const of = (name) => form.elements[name];
@@ -42,7 +44,7 @@ function show() {
   write();
   const key = of("key").value.trim();
   if (!acceptable(key)) return;
-  if (shownWith && shownWith !== key) return void startAnew(key);
+  if (shownWith && shownWith !== key) return void startAnew();
   if (!shownWith) load(key);
   const list = document.createElement("vitrina-recommendations");
   for (const [name, value] of Object.entries({ ...attributes(), loading: "eager" })) list.setAttribute(name, value);
@@ -51,6 +53,11 @@ function show() {
   list.addEventListener("vitrina:empty", () => say("There is nothing to show here yet. Import the catalog first."));
   list.addEventListener("vitrina:error", () => void explain(key));
   preview.replaceChildren(list);
+}
+
+function showAfter(pause_ms) {
+  clearTimeout(changing);
+  changing = setTimeout(show, pause_ms);
 }
 
 function acceptable(key) {
@@ -62,10 +69,17 @@ function acceptable(key) {
   return false;
 }
 
-/** The widget knows one key for as long as the page lives. */
-function startAnew(key) {
-  sessionStorage.setItem("vitrina_builder_key", key);
+/** The widget knows one key for as long as the page lives; what was chosen outlives it. */
+function startAnew() {
+  const chosen = [...fields].map(({ value, checked }) => ({ value, checked }));
+  sessionStorage.setItem("vitrina_builder", JSON.stringify(chosen));
   location.reload();
+}
+
+function restore() {
+  const chosen = JSON.parse(sessionStorage.getItem("vitrina_builder") ?? "[]");
+  sessionStorage.removeItem("vitrina_builder");
+  chosen.forEach((choice, at) => Object.assign(fields[at], choice));
 }
 
 function load(key) {
@@ -154,15 +168,17 @@ async function search() {
 }
 
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("change", () => {
-  clearTimeout(changing);
-  changing = setTimeout(show, SETTLE_MS);
+form.addEventListener("change", ({ target }) => {
+  if (!TYPED.includes(target.name)) showAfter(SETTLE_MS);
 });
-form.addEventListener("input", ({ target }) => {
+form.addEventListener("input", ({ target, inputType }) => {
+  const typed = TYPED.includes(target.name);
   if (target.name === "product") {
     clearTimeout(searching);
     searching = setTimeout(search, TYPING_PAUSE_MS);
-  } else if (target.type === "range" || target.type === "color") write();
+  } else if (typed || target.type === "range" || target.type === "color") write();
+  // a pasted key is whole; one that is being typed may look so before it is, and would start the page anew
+  if (typed || inputType === "insertFromPaste") showAfter(TYPING_PAUSE_MS);
 });
 document.querySelector("#theme").addEventListener("click", ({ currentTarget }) => {
   currentTarget.setAttribute("aria-pressed", String(preview.classList.toggle("dark")));
@@ -176,8 +192,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
 }
-of("key").value = sessionStorage.getItem("vitrina_builder_key") ?? "";
-sessionStorage.removeItem("vitrina_builder_key");
+restore();
 fetch("/widget/release.json").then(async (answer) => {
   if (answer.ok) release = await answer.json();
 }, () => {});

@@ -123,7 +123,7 @@ def _product(lines: list[_Line], options: ImportOptions) -> Iterator[Found]:
     shared = _shared(first, lines)
     taken: set[str] = set()
     for line in variants:
-        item_id = _item_id(line, len(variants), taken)
+        item_id = _item_id(line, taken)
         taken.add(item_id)
         try:
             if _is_withdrawn(first):
@@ -134,13 +134,13 @@ def _product(lines: list[_Line], options: ImportOptions) -> Iterator[Found]:
             yield bad.at(line.number, item_id)
 
 
-def _item_id(line: _Line, of: int, taken: set[str]) -> str:
+def _item_id(line: _Line, taken: set[str]) -> str:
+    """The SKU, else handle and title of the variant, which the shop's pages and pixel know too: see widget/plugins."""
     if line["sku"] and line["sku"] not in taken:
         return line["sku"]
-    if of == 1:
-        return line.handle
-    options = [line[f"option{n}_value"] for n in (1, 2, 3)]
-    return "-".join([line.handle, *(option for option in options if option)])
+    options = [option for n in (1, 2, 3) if (option := line[f"option{n}_value"]) not in ("", "Default Title")]
+    title = " / ".join(options)  # as Shopify writes it; there, a " / " within an option looks the same
+    return f"{line.handle}-{title.replace(' / ', '-')}" if title else line.handle
 
 
 def _is_withdrawn(first: _Line) -> bool:

@@ -5,10 +5,10 @@ defined('ABSPATH') || exit;
 
 const VITRINA_ATTRIBUTES = array('placement', 'item-id', 'item-ids', 'category', 'limit', 'layout', 'heading');
 
-/** The id that an item has in the catalog: its SKU as the product export writes it, else its number. */
+/** The id that an item has in the catalog: its own SKU, as the product export writes it, else its number. */
 function vitrina_item_id($product)
 {
-    $sku = trim((string) $product->get_sku());
+    $sku = trim((string) $product->get_sku('edit'));
     return $sku !== '' ? $sku : (string) $product->get_id();
 }
 

@@ -3,7 +3,7 @@
  * and carts come from the widget, and would count twice.
  */
 
-/** The event for Vitrina, or null. Ids are SKUs, as the product export has them, else the variant's number. */
+/** The event for Vitrina, or null. Ids are those that the import of the shop's product export gives. */
 export function eventOf({ id, name, clientId, data }, shopperId) {
   const told = tell[name]?.(data);
   if (!told) return null;
@@ -27,4 +27,11 @@ const tell = {
   },
 };
 
-const idOf = (variant) => String(variant?.sku || variant?.id || "");
+/** The SKU, else the product's handle and the variant's title, which is none, or its default, where there are no options. */
+function idOf(variant) {
+  const sku = variant?.sku?.trim();
+  const handle = /\/products\/([^/?#]+)/.exec(variant?.product?.url)?.[1];
+  if (sku || !handle) return sku || String(variant?.id ?? "");
+  const title = variant.untranslatedTitle || variant.title || "Default Title";
+  return decodeURIComponent(handle) + (title === "Default Title" ? "" : `-${title.replaceAll(" / ", "-")}`);
+}
