@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.widget.measuring import OBSERVE
 from tests.journeys.installation import Installation, Shop
-from tests.widget.storefront import LIGHT, Storefront, page
+from tests.widget.storefront import LIGHT, ROOM, Storefront, page
 
 ROOT = Path(__file__).parents[2]
 ALGOLIA = Path(__file__).parent / "algolia"
@@ -102,6 +102,5 @@ def open_shop(installation: Installation) -> Shop:
 
 def _page(script: str, shop: Shop) -> str:
     """A page that keeps the room for its lists until the script has come, as the widget's README tells shops to."""
-    rules = (ROOT / "widget" / "README.md").read_text().split("```css\n")[1].split("```")[0]
     tag = f'<script async src="{script}" data-key="{shop.publishable}"></script>'
-    return page(tag, VITRINA, styles=LIGHT + rules, head=OBSERVE)
+    return page(tag, VITRINA, styles=LIGHT + ROOM, head=OBSERVE)

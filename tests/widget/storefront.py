@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 from PIL import Image
 
-# What README.md of the widget tells shops to reserve until the script has come
+# The rules by which the widget's README has shops keep the room for a list that has `<i></i>` in it
+README = Path(__file__).parents[2] / "widget" / "README.md"
+ROOM = README.read_text(encoding="utf-8").split("```css\n")[1].split("```")[0]
+# and one for lists that have none
 RESERVED = (
     "vitrina-recommendations:not(:defined){display:block;min-height:calc(clamp(9em,38vw,13.5em)*1.25 + 11.425em)}"
 )

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Route, expect
 from server.serving.sentences import LANGUAGES
 from tests.journeys.installation import Shop, free_port
 from tests.widget.conftest import HOSTILE, Visit
-from tests.widget.storefront import DARK, LIGHT, RESERVED, Storefront, page
+from tests.widget.storefront import DARK, LIGHT, RESERVED, ROOM, Storefront, page
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -58,6 +58,7 @@ def test_a_list_that_ends_the_page_shares_the_request_of_the_others(
 ) -> None:
     """Nothing comes after it, not even white space, and the script is at hand before the page is read to its end."""
     visitor = visit(storefront.put("/end", page(tag, HOME + GRID)))
+    visitor.wait_for_lists(2)
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url) if "/batch" in request.url else None)
     for _ in range(8):
@@ -318,14 +319,16 @@ def test_nothing_moves_where_fewer_products_come_than_places(
         route.fulfill(response=answer, json=lists)
 
     visitor.page.route("**/v1/recommendations/batch*", shorten)
-    document = page(tag, places + AFTER, head=f"<script>{WATCH_SHIFTS}</script>")
+    document = page(tag, places + AFTER, styles=LIGHT + ROOM, head=f"<script>{WATCH_SHIFTS}</script>")
     visitor.page.goto(storefront.put(f"/fewer-{layout}", document))
     visitor.wait_for_lists()
     visitor.page.wait_for_timeout(500)
     assert round(visitor.page.evaluate("window.shifts"), 4) == 0
     expect(visitor.page.locator(".vitrina-items > li")).to_have_count(8)
     expect(visitor.page.locator(".vitrina-items > li:visible")).to_have_count(3)
-    visitor.page.evaluate("document.body.prepend(Object.assign(document.createElement('hr'), { style: 'height:3000px' }))")
+    visitor.page.evaluate(
+        "document.body.prepend(Object.assign(document.createElement('hr'), { style: 'height:3000px' }))"
+    )
     expect(visitor.page.locator(".vitrina-items > li")).to_have_count(3)
 
 

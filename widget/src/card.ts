@@ -38,7 +38,7 @@ function createImage(item: Item | null, { images = null }: CardOptions): HTMLEle
   const address = safeUrl(item.image_url);
   if (!address) return showInitials(box, item);
   // The title stands beside the image as text: a second reading of it would only be in the way
-  const image = make("img", "photo", { alt: "", width: 400, height: 500, decoding: "async", loading: "lazy" });
+  const image = make("img", "photo", { alt: "", width: 400, height: 500, loading: "lazy" });
   image.onerror = () => showInitials(box, item);
   const sources = sourcesOf(address, images);
   if (sources) {

@@ -57,7 +57,9 @@ export function createElementClass({ recommend, told, stopped }: Services): Cust
       if (stopped.aborted || !this.isConnected || elements.has(this)) return;
       // as long as the parser is within the element, what the shop has put there may be missing
       if (document.readyState === "loading" && !following(this)) {
-        return void setTimeout(() => this.connectedCallback(), PARSING_MS);
+        const again = () => this.connectedCallback();
+        document.addEventListener("DOMContentLoaded", again); // in time for the request of the lists before it
+        return void setTimeout(again, PARSING_MS);
       }
       elements.add(this);
       loadWhenNear(this);
