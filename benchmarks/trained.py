@@ -1,9 +1,9 @@
 """A shop of one's own, imported, trained and asked: `python -m benchmarks.trained FOLDER [--small] [--seconds 10]`.
 
 FOLDER is one as `benchmarks.quality` reads, with times; `--small` cuts a shop of 2,500 products and 50,000 events from
-it. Starts Vitrina with one API process and one worker, imports items and
-events by the public API, trains by `POST /v1/tasks`, and presses on personal recommendations calmly: with both stages,
-then beside another training. Ends with exit code 1 when a target is missed.
+it. Starts Vitrina with one API process and one worker, imports items and events by the public API, trains by
+`POST /v1/tasks`, and presses on personal recommendations calmly: with both stages, then beside another training. Ends
+with exit code 1 when a target is missed.
 """
 
 import argparse
